@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan: ordered decisions for one guest, each with its reason; and the XML that follows from it. */
+#pragma once
+
+#include "guest/facts.h"
+
+typedef struct KnGuestPlan KnGuestPlan;
+
+/* One decision. Borrowed from the plan. */
+typedef struct {
+    const char *path;  /* "clock/@offset" below <domain> */
+    const char *value; /* "localtime"; NULL: left out on purpose */
+    const char *rule;  /* short stable name of the rule: "clock.windows-localtime" */
+    const char *
+        source; /* where it came from: "instances.os_type", "image os_timezone", "profile kilonova-1", "host" */
+    const char *reason; /* one sentence for people */
+    bool warning;       /* worth an operator's look */
+} KnGuestDecision;
+
+/* Plans the guest. Errors (public): BAD_REQUEST naming property, value and what is allowed. */
+KnGuestPlan *kn_guest_plan_new (const KnGuestFacts *facts, GError **error);
+void kn_guest_plan_free (KnGuestPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestPlan, kn_guest_plan_free)
+
+/* Checks what can be known before a host is chosen: every property and extra spec, conflicts between them. The API calls it
+ * at create and rebuild. @facts needs only what was asked for. Errors (public): BAD_REQUEST. */
+bool kn_guest_check (const KnGuestFacts *facts, GError **error);
+
+gsize kn_guest_plan_count (const KnGuestPlan *plan);
+const KnGuestDecision *kn_guest_plan_decision (const KnGuestPlan *plan, gsize index);
+const KnGuestDecision *kn_guest_plan_find (const KnGuestPlan *plan,
+                                           const char *path); /* the first with that path */
+
+/* Domain XML; pure. Caller frees. */
+char *kn_guest_plan_format_xml (const KnGuestPlan *plan, GError **error);
+
+/* Hardware identity of this plan: machine type, firmware, buses, NIC model, MACs … as char* -> char*, to be stored at first
+ * start and handed back in KnGuestFacts.identity. New reference. */
+GHashTable *kn_guest_plan_identity (const KnGuestPlan *plan);
+
+/* Likely mistakes in image properties: `os_type=Windows`, `image.os_type`, `hw_max_sockets`. Array of KnGuestHint. */
+typedef struct {
+    char *property, *value, *message, *suggestion;
+} KnGuestHint;
+GPtrArray *kn_guest_hints (GHashTable *image_properties);
+
+/* Whether @name is a property that the guest rules know, may be set on a server, and @value is allowed. Errors (public): BAD_REQUEST with "did you mean". */
+bool kn_guest_check_property (const char *name, const char *value, GError **error);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes and services: what the dispatcher must enforce before a handler runs, one table row each. */
+#pragma once
+
+#include "http/request.h"
+
+typedef bool (*KnHandler) (KnRequest *req, GError **error);
+
+/* A body that is handled while it arrives (image upload), always on worker threads, one call after the other; the client is
+ * held back meanwhile, so memory stays constant. */
+typedef struct {
+    gpointer (*begin) (KnRequest *req,
+                       GError **error); /* after the head: check, open; NULL: error */
+    bool (*chunk) (KnRequest *req, gpointer sink, const char *bytes, gsize len, GError **error);
+    bool (*finish) (KnRequest *req, gpointer sink,
+                    GError **error); /* the whole body was there; writes the answer */
+    void (*abort) (
+        gpointer sink); /* frees @sink: after finish, or after an error or a lost client */
+} KnBodySink;
+
+typedef enum { KN_INLINE, KN_WORKER } KnRun;
+
+typedef struct {
+    const char *method;
+    const char *path; /* below the service's prefix: "/v2.1/servers/{id}" */
+    KnHandler handler;
+    KnRole role;
+    KnRun run;      /* INLINE: memory and point reads only; else WORKER */
+    gsize max_body; /* bytes; 0: no body may come. With .sink: 0 is no limit of ours */
+    guint since,
+        until; /* microversion minors, 0: no bound; outside of them the route does not exist (404) */
+    const KnBodySink *sink; /* instead of .handler */
+    gconstpointer data;     /* for handlers that serve several rows */
+} KnRoute;
+
+typedef struct KnService KnService;
+struct KnService {
+    const char *type;     /* catalog type: "compute"; NULL: not in the catalog */
+    const char *name;     /* catalog name: "nova" */
+    const char *prefix;   /* "/compute" */
+    const char *endpoint; /* appended to prefix for the catalog: "/v2.1" */
+    const KnRoute *routes;
+    gsize n_routes;
+    guint max_minor; /* highest microversion minor; 0: the service has none. Minimum is 2.1 */
+    /* Writes the body of an error answer; @status is final. May add headers. */
+    void (*write_fault) (KnRequest *req, guint status, const GError *error);
+    /* The status of @error where it differs from the code's own (OVER_QUOTA); NULL: kn_error_status(). */
+    guint (*fault_status) (const GError *error);
+    /* Adds the headers that every answer of this service carries; NULL: none. */
+    void (*add_headers) (KnRequest *req);
+    gpointer data;
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Image service for others: the API's service row, and images as Compute sees them. */
+#pragma once
+
+#include "base/config.h"
+#include "db/db.h"
+#include "http/route.h"
+
+typedef struct KnImages KnImages;
+
+typedef struct {
+    KnDbPool *db;
+    const char *dir;      /* folder of the `file` store; Compute's read-only pool on this machine */
+    guint64 max_size;     /* bytes of one image */
+    guint max_properties; /* per image */
+} KnImagesOptions;
+
+KnImages *kn_images_new (const KnImagesOptions *options, GError **error);
+void kn_images_free (KnImages *images);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImages, kn_images_free)
+const KnService *kn_images_service (KnImages *images);
+
+/* Removes bytes of uploads that a crash interrupted and of deleted images that nothing uses; at start. */
+bool kn_images_recover (KnImages *images, GError **error);
+
+typedef struct {
+    char *id, *name, *status, *owner, *visibility, *disk_format, *container_format, *checksum;
+    guint64 size_bytes, virtual_size_bytes; /* virtual: what a guest sees */
+    gint64 min_ram_mib, min_disk_gib;
+    GHashTable *properties; /* custom properties, char* -> char* */
+} KnImage;
+void kn_image_free (KnImage *image);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImage, kn_image_free)
+
+/* The image @id as @project_id may use it (own, public, community, shared with it); @project_id NULL: any. NULL with NOT_FOUND (public). */
+KnImage *kn_image_load (KnDb *db, const char *id, const char *project_id, GError **error);
+
+/* The name of its bytes in the image pool ("<id>") and a read descriptor (caller closes). */
+int kn_image_open (KnImages *images, const char *id, GError **error);
+
+/* @user_id (a server's uuid) stands on the bytes of image @id: while any does, deleting the image takes it out of the API but
+ * keeps the bytes. Both are for use inside the caller's transaction and repeatable; add fails with NOT_FOUND when the image is gone. */
+bool kn_image_use_add (KnDb *db, const char *id, const char *user_id, GError **error);
+bool kn_image_use_remove (KnDb *db, const char *id, const char *user_id, GError **error);
+/* After the transaction that removed a use: drops bytes that nobody needs any more. */
+bool kn_images_collect (KnImages *images, GError **error);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domains by uuid. A missing domain is NOT_FOUND, a wrong state CONFLICT, a host that is away UNAVAILABLE; libvirt's own
+ * sentence stands in the message (public: it is the hypervisor's reason that users want to read, with paths taken out). */
+#pragma once
+
+#include "virt/virt.h"
+
+/* Defines or redefines the persistent domain of @xml. A domain of the same name but another uuid, or of the same uuid without
+ * our cloud's mark, belongs to a stranger: CONFLICT that names it, nothing changed. */
+bool kn_domain_define (KnVirtHost *host, const char *xml, GError **error);
+
+/* The definition: @live false: persistent (inactive) XML. Caller frees. */
+char *kn_domain_load_xml (KnVirtHost *host, const char *uuid, bool live, GError **error);
+
+/* NONE if there is none; a stranger's counts as none. */
+bool kn_domain_load_state (KnVirtHost *host, const char *uuid, KnDomainState *out_state,
+                           GError **error);
+
+bool kn_domain_start (KnVirtHost *host, const char *uuid,
+                      GError **error); /* ensure: running already is fine */
+bool kn_domain_destroy (KnVirtHost *host, const char *uuid,
+                        GError **error); /* ensure: power off; none or off is fine */
+/* Asks the guest by ACPI (and agent if connected), waits up to @timeout_ms for SHUTOFF. False with TIMEOUT if it does not follow. */
+bool kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError **error);
+bool kn_domain_reboot (KnVirtHost *host, const char *uuid,
+                       GError **error); /* soft reboot request */
+bool kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error);
+bool kn_domain_suspend (KnVirtHost *host, const char *uuid,
+                        GError **error); /* pause vCPUs; ensure */
+bool kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error);
+
+typedef enum {
+    KN_UNDEFINE_KEEP_STATE,
+    KN_UNDEFINE_ALL
+} KnUndefine; /* NVRAM and TPM state: kept, or removed too */
+bool kn_domain_undefine (KnVirtHost *host, const char *uuid, KnUndefine what,
+                         GError **error); /* ensure: none is fine */
+
+/* uuids of our domains on @host, NULL-terminated; g_strfreev. */
+char **kn_domain_list (KnVirtHost *host, GError **error);
+
+/* One value of Nova's diagnostics: "cpu0_time", "memory-actual", "vda_read", "tapxyz_rx". */
+typedef struct {
+    char *name;
+    gint64 value;
+} KnDomainStat;
+/* Array of KnDomainStat, to be unref'd. Errors: CONFLICT when it does not run. */
+GArray *kn_domain_load_stats (KnVirtHost *host, const char *uuid, GError **error);
+
+/* Sends a guest-agent command (JSON) and returns its answer; caller frees. Errors: CONFLICT "no agent", TIMEOUT. */
+char *kn_domain_agent (KnVirtHost *host, const char *uuid, const char *command, guint timeout_s,
+                       GError **error);
+
+/* VNC address and port of a running domain; port 0 if it has none. Caller frees the address. */
+bool kn_domain_load_vnc (KnVirtHost *host, const char *uuid, char **out_address, guint *out_port,
+                         GError **error);
