@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statements: the cache of prepared ones, running them, reading rows. */
+#include "db/db_priv.h"
+
+#include "base/error.h"
+#include "base/time.h"
+
+#include <string.h>
+
+KnValue
+kn_text (const char *value)
+{
+    if (!value)
+        return kn_null ();
+    return (KnValue){ .type = KN_VALUE_TEXT, .bytes = value, .len = strlen (value) };
+}
+
+KnValue
+kn_blob (const void *bytes, gsize len)
+{
+    return (KnValue){ .type = KN_VALUE_BLOB, .bytes = len ? bytes : "", .len = len };
+}
+
+bool
+kn_db_pass (KnDb *db, const char *name, GError **error)
+{
+    if (db->fail_after == 0 || --db->fail_after > 0)
+        return true;
+    db->retry = false;
+    kn_error_set (error, KN_ERROR_DB, "cannot run '%s': a test wants it to fail", name);
+    return false;
+}
+
+void
+kn_db_fail_after (KnDb *db, guint n)
+{
+    db->fail_after = n;
+}
+
+void
+kn_db_note_failure (KnDb *db)
+{
+    db->retry = db->conn->retry;
+    /* Its writes so far are gone, or will be: nothing more may be written outside of it by mistake. */
+    if (db->depth > 0 && (db->conn->retry || db->conn->lost || db->conn->rolled_back))
+        db->doomed = true;
+}
+
+bool
+kn_db_command (KnDb *db, const char *sql, GError **error)
+{
+    if (!kn_db_pass (db, sql, error))
+        return false;
+    if (db->ops->command (db->conn, sql, error))
+        return true;
+    kn_db_note_failure (db);
+    return false;
+}
+
+static KnRows *
+prepare (KnDb *db, const KnStmt *stmt, GError **error)
+{
+    KnRows *rows = g_hash_table_lookup (db->prepared, stmt);
+    const char *sql = db->ops == &kn_db_mariadb && stmt->mariadb ? stmt->mariadb : stmt->sql;
+    bool writes = false;
+    gpointer handle;
+
+    if (rows)
+        return rows;
+    handle = db->ops->prepare (db->conn, sql, &writes, error);
+    if (!handle) {
+        kn_db_note_failure (db);
+        return NULL;
+    }
+    rows = g_new (KnRows, 1);
+    *rows = (KnRows){ .db = db, .stmt = stmt, .handle = handle, .writes = writes };
+    g_hash_table_insert (db->prepared, (gpointer)stmt, rows);
+    return rows;
+}
+
+/* The statement, ready and not in use. */
+static KnRows *
+acquire (KnDb *db, const KnStmt *stmt, GError **error)
+{
+    KnRows *rows;
+
+    if (!kn_db_ensure (db, error) || !kn_db_pass (db, stmt->name, error))
+        return NULL;
+    if (db->doomed) {
+        kn_error_set (error, KN_ERROR_DB, "cannot run '%s': the transaction has failed",
+                      stmt->name);
+        return NULL;
+    }
+    rows = prepare (db, stmt, error);
+    if (!rows) {
+        g_prefix_error (error, "%s: ", stmt->name);
+        return NULL;
+    }
+    if (rows->open) {
+        kn_error_set (error, KN_ERROR_INTERNAL, "cannot run '%s': its rows are still being read",
+                      stmt->name);
+        return NULL;
+    }
+    return rows;
+}
+
+static bool
+start (KnDb *db, KnRows *rows, const KnValue *values, gsize n_values, GError **error)
+{
+    if (db->ops->start (db->conn, rows->handle, values, n_values, error))
+        return true;
+    kn_db_note_failure (db);
+    db->ops->reset (rows->handle);
+    g_prefix_error (error, "%s: ", rows->stmt->name);
+    return false;
+}
+
+static KnDbStep
+step (KnDb *db, KnRows *rows, GError **error)
+{
+    KnDbStep result = db->ops->step (db->conn, rows->handle, error);
+
+    if (result == KN_STEP_FAILED) {
+        kn_db_note_failure (db);
+        g_prefix_error (error, "%s: ", rows->stmt->name);
+    }
+    return result;
+}
+
+static bool
+run (KnDb *db, KnRows *rows, const KnValue *values, gsize n_values, gint64 *out_changed,
+     gint64 *out_id, GError **error)
+{
+    KnDbStep result;
+
+    if (!start (db, rows, values, n_values, error))
+        return false;
+    do
+        result = step (db, rows, error);
+    while (result == KN_STEP_ROW);
+    if (result == KN_STEP_DONE && out_changed)
+        *out_changed = db->ops->changes (db->conn, rows->handle);
+    if (result == KN_STEP_DONE && out_id)
+        *out_id = db->ops->insert_id (db->conn, rows->handle);
+    db->ops->reset (rows->handle);
+    return result == KN_STEP_DONE;
+}
+
+/* Takes the writers' turn for a statement outside of a transaction. */
+static bool
+run_in_turn (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values,
+             gint64 *out_changed, gint64 *out_id, GError **error)
+{
+    KnRows *rows = acquire (db, stmt, error);
+    bool alone, good;
+
+    if (!rows)
+        return false;
+    if (rows->writes && db->read_only) {
+        kn_error_set (error, KN_ERROR_INTERNAL, "cannot run '%s' in a read transaction",
+                      stmt->name);
+        return false;
+    }
+    alone = rows->writes && db->depth == 0;
+    if (alone && !kn_db_writer_lock (db, error))
+        return false;
+    good = run (db, rows, values, n_values, out_changed, out_id, error);
+    if (alone)
+        kn_db_writer_unlock (db);
+    return good;
+}
+
+bool
+kn_db_exec (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values,
+            gint64 *out_changed, GError **error)
+{
+    return run_in_turn (db, stmt, values, n_values, out_changed, NULL, error);
+}
+
+bool
+kn_db_insert (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values, gint64 *out_id,
+              GError **error)
+{
+    return run_in_turn (db, stmt, values, n_values, NULL, out_id, error);
+}
+
+KnRows *
+kn_db_query (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values, GError **error)
+{
+    KnRows *rows = acquire (db, stmt, error);
+
+    if (!rows || !start (db, rows, values, n_values, error))
+        return NULL;
+    rows->open = true;
+    return rows;
+}
+
+bool
+kn_rows_next (KnRows *rows, GError **error)
+{
+    if (!rows->handle) {
+        kn_error_set (error, KN_ERROR_UNAVAILABLE, "the connection was lost while rows were read");
+        return false;
+    }
+    return step (rows->db, rows, error) == KN_STEP_ROW;
+}
+
+void
+kn_rows_free (KnRows *rows)
+{
+    if (!rows || !rows->open)
+        return;
+    if (!rows->handle) {
+        g_free (rows);
+        return;
+    }
+    rows->db->ops->reset (rows->handle);
+    rows->open = false;
+}
+
+const char *
+kn_rows_text (KnRows *rows, guint column)
+{
+    gsize len = 0;
+
+    return kn_rows_is_null (rows, column) ? NULL
+                                          : rows->db->ops->bytes (rows->handle, column, &len);
+}
+
+gint64
+kn_rows_int (KnRows *rows, guint column)
+{
+    return rows->handle ? rows->db->ops->integer (rows->handle, column) : 0;
+}
+
+bool
+kn_rows_is_null (KnRows *rows, guint column)
+{
+    return !rows->handle || rows->db->ops->is_null (rows->handle, column);
+}
+
+const void *
+kn_rows_blob (KnRows *rows, guint column, gsize *out_len)
+{
+    *out_len = 0;
+    return kn_rows_is_null (rows, column) ? NULL
+                                          : rows->db->ops->bytes (rows->handle, column, out_len);
+}
+
+char *
+kn_rows_dup (KnRows *rows, guint column)
+{
+    return g_strdup (kn_rows_text (rows, column));
+}
+
+char *
+kn_db_now (void)
+{
+    return kn_time_dup (kn_time_now (), KN_TIME_DB);
+}
