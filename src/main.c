@@ -1,10 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Table of subcommands. */
+#include "cmd/cmd.h"
+
 #include <stdio.h>
+#include <string.h>
+
+static int cmd_help (int argc, char **argv);
+
+static int
+cmd_version (int argc, char **argv)
+{
+    (void)puts ("kilonova " KN_VERSION);
+    return 0;
+}
+
+static int
+print_config_text (char *(*format) (const KnOption *options, gsize n_options))
+{
+    g_autofree char *text = format (kn_options, kn_n_options);
+
+    (void)fputs (text, stdout);
+    return 0;
+}
+
+static int
+cmd_sample_config (int argc, char **argv)
+{
+    return print_config_text (kn_config_format_sample);
+}
+
+static int
+cmd_manual (int argc, char **argv)
+{
+    return print_config_text (kn_config_format_manual);
+}
+
+static const KnCommand commands[] = {
+    { "sample-config", cmd_sample_config, "", "print a configuration file with every option" },
+    { "manual", cmd_manual, "", "print the manual page (troff)" },
+    { "version", cmd_version, "", "print the version" },
+    { "help", cmd_help, "", "print this" },
+};
+
+static int
+cmd_help (int argc, char **argv)
+{
+    (void)puts ("usage: kilonova COMMAND [arguments]\n");
+    for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
+        (void)printf ("  %-14s %-32s %s\n", commands[i].name, commands[i].usage, commands[i].help);
+    (void)puts ("\nkilonova serve --help lists the options.");
+    return 0;
+}
+
+static const KnCommand *
+find_command (const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
+        if (strcmp (name, commands[i].name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
 
 int
-main (void)
+main (int argc, char **argv)
 {
-    puts ("kilonova " KN_VERSION);
-    return 0;
+    const char *name = argc > 1 ? argv[1] : "help";
+
+    if (strcmp (name, "--help") == 0 || strcmp (name, "-h") == 0)
+        name = "help";
+    if (strcmp (name, "--version") == 0)
+        name = "version";
+
+    const KnCommand *command = find_command (name);
+    if (!command) {
+        (void)fprintf (stderr, "kilonova: there is no command '%s'; see kilonova help\n", name);
+        return 2;
+    }
+    return argc > 1 ? command->run (argc - 1, argv + 1) : command->run (argc, argv);
 }
