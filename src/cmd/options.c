@@ -46,7 +46,7 @@ const KnOption kn_options[] = {
     { "db", "url", "db", KN_OPTION_STRING, "",
       .help = "Database: sqlite:FILE or mariadb://USER:PASSWORD@HOST/NAME; empty: SQLite in the "
               "data folder" },
-    { "log", "level", "log-level", KN_OPTION_ENUM, "info", .choices = log_levels,
+    { "log", "level", NULL, KN_OPTION_ENUM, "info", .choices = log_levels,
       .help = "Which lines are written to stderr" },
 
     { "api", "listen", "listen", KN_OPTION_STRING, "127.0.0.1:8774",
@@ -81,16 +81,16 @@ const KnOption kn_options[] = {
     { "image", "max_properties", NULL, KN_OPTION_INT, "128", 0, 4096,
       .help = "Custom properties of one image" },
 
-    { "host", "uri", "host-uri", KN_OPTION_STRING, "qemu:///system",
+    { "host", "uri", NULL, KN_OPTION_STRING, "qemu:///system",
       .help = "libvirt URI of the first host" },
-    { "host", "name", "host-name", KN_OPTION_STRING, "",
+    { "host", "name", NULL, KN_OPTION_STRING, "",
       .help = "Its name in the API; empty: this machine's host name" },
     { "host", "virt_type", "virt-type", KN_OPTION_ENUM, "auto", .choices = virt_types,
       .help = "Domain type; auto: kvm where the host can" },
     { "host", "instance_dir", NULL, KN_OPTION_STRING, "",
       .help = "Folder for guests' files on the host; empty: DATA/instances" },
 
-    { "network", "driver", "network-driver", KN_OPTION_ENUM, "linux", .choices = network_drivers,
+    { "network", "driver", NULL, KN_OPTION_ENUM, "linux", .choices = network_drivers,
       .help = "What wires guests: bridges and dnsmasq on this machine, or nothing" },
     { "network", "wire_timeout", NULL, KN_OPTION_INT, "10", 1, 600, "seconds",
       .help = "How long a part of the network may stay silent before a boot fails" },
