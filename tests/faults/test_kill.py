@@ -66,6 +66,15 @@ class Bench:
         self.image = self.upload("rtc")
         self.other_image = self.upload("rtc-same")
         self.count = 0
+        self.meet_stranger()
+
+    def meet_stranger(self):
+        """Our first server's name is taken: an error that says so, and nothing of theirs is touched."""
+        server = self.request_boot()
+        fault = guests.wait_status(self.admin, server, "ERROR")["fault"]["message"]
+        assert "instance-00000001" in fault, fault
+        self.clean(server)
+        assert self.strangers.look() == self.strangers.before
 
     def upload(self, guest):
         image = self.admin.image.post("/images", {"name": guest, "disk_format": "qcow2", "container_format": "bare"}).ok(201)["id"]
