@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 
 from support import guests
 from support.rest import wait_for
@@ -192,22 +193,46 @@ def passed_points(bench, operation):
         return list(dict.fromkeys(line.strip() for line in f))
 
 
+def killed_again(bench, fault, server):
+    """Starts the program with the same fault: whether it dies at the point once more while it recovers."""
+    try:
+        bench.cloud.start(environment=fault)
+    except AssertionError:
+        return bench.cloud.wait() == -9
+    try:
+        bench.settle(server)
+    except requests.ConnectionError:
+        return bench.cloud.wait() == -9
+    bench.cloud.stop()
+    return False
+
+
+def strike(bench, operation, point, times):
+    """Kills the program at @point, up to @times in a row as long as recovery passes it again; returns how often."""
+    fault = {"KILONOVA_FAULT": point + "=kill"}
+    server = bench.subject(operation)
+    bench.cloud.restart(environment=fault)
+    server = bench.request(operation, server)
+    assert bench.cloud.wait(60) == -9, "point %s was not passed" % point
+    kills = 1
+    while kills < times and killed_again(bench, fault, server):
+        kills += 1
+    bench.cloud.start()
+    HISTOGRAM[operation, point, bench.settle(server)] += kills
+    bench.check()
+    bench.clean(server)
+    bench.check()
+    return kills
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_kill_at_each_point(bench, operation):
     points = passed_points(bench, operation)
     assert len(points) >= 2, "operation %s passes no fault points" % operation
     for point in points:
-        for _ in range(ROUNDS):
-            server = bench.subject(operation)
-            bench.cloud.restart(environment={"KILONOVA_FAULT": point + "=kill"})
-            server = bench.request(operation, server)
-            assert bench.cloud.wait(60) == -9, "point %s was not passed" % point
-            bench.cloud.start()
-            fate = bench.settle(server)
-            HISTOGRAM[operation, point, fate] += 1
-            bench.check()
-            bench.clean(server)
-            bench.check()
+        kills = 0
+        while kills < ROUNDS:
+            kills += strike(bench, operation, point, ROUNDS - kills)
 
 
 def test_kill_at_random_moments(bench):
