@@ -68,6 +68,44 @@ get_index (KnRequest *req, GError **error)
     return true;
 }
 
+static const char *const role_names[] = {
+    [KN_ROLE_NONE] = "none",     [KN_ROLE_TOKEN] = "token", [KN_ROLE_READER] = "reader",
+    [KN_ROLE_MEMBER] = "member", [KN_ROLE_ADMIN] = "admin",
+};
+
+static void
+write_route (KnJw *w, const KnService *service, const KnRoute *route)
+{
+    kn_jw_object (w);
+    kn_jw_string_member (w, "service", service->type);
+    kn_jw_string_member (w, "method", route->method);
+    kn_jw_format_member (w, "path", "%s%s", service->prefix, route->path);
+    kn_jw_string_member (w, "role", role_names[route->role]);
+    kn_jw_string_member (w, "run", route->run == KN_INLINE ? "inline" : "worker");
+    kn_jw_int_member (w, "max_body", (gint64)route->max_body);
+    kn_jw_bool_member (w, "streams", route->sink != NULL);
+    kn_jw_end (w);
+}
+
+/* Every route of the catalog's services with what the dispatcher enforces: the whole API at a glance. */
+static bool
+get_routes (KnRequest *req, GError **error)
+{
+    KnOps *ops = kn_request_service (req);
+    g_autoptr (KnJw) w = kn_jw_new ();
+
+    kn_jw_object (w);
+    kn_jw_array_member (w, "routes");
+    for (guint i = 0; ops->catalog[i]; i++) {
+        for (gsize k = 0; k < ops->catalog[i]->n_routes; k++)
+            write_route (w, ops->catalog[i], &ops->catalog[i]->routes[k]);
+    }
+    kn_jw_end (w);
+    kn_jw_end (w);
+    kn_request_reply_json (req, 200, w);
+    return true;
+}
+
 static void
 write_fault (KnRequest *req, guint status, const GError *error)
 {
@@ -79,6 +117,7 @@ write_fault (KnRequest *req, guint status, const GError *error)
 static const KnRoute routes[] = {
     { "GET", "/", get_index, .role = KN_ROLE_NONE, .run = KN_INLINE },
     { "GET", "/healthz", get_health, .role = KN_ROLE_NONE, .run = KN_INLINE },
+    { "GET", "/kilonova/routes", get_routes, .role = KN_ROLE_ADMIN, .run = KN_INLINE },
     { "GET", "/metrics", get_metrics, .role = KN_ROLE_NONE, .run = KN_WORKER },
 };
 
