@@ -10,7 +10,7 @@ typedef enum { KN_POOL_INSTANCES, KN_POOL_IMAGES, KN_POOL_N } KnPool;
 bool kn_volume_ensure_pools (KnVirtHost *host, GError **error);
 
 /* Makes the qcow2 overlay @name on image volume @base of format @base_format ("qcow2", "raw"), grown to @size_bytes (never below
- * the image's own size: BAD_REQUEST, public). An existing one stays as it is. */
+ * the image's own size: BAD_REQUEST, public; 0: the image's own size). An existing one stays as it is. */
 bool kn_volume_create_overlay (KnVirtHost *host, const char *name, const char *base,
                                const char *base_format, guint64 size_bytes, GError **error);
 
@@ -30,7 +30,11 @@ bool kn_volume_ensure_image (KnVirtHost *host, const char *base, int fd, guint64
 char *kn_volume_load_tail (KnVirtHost *host, const char *name, gsize max_bytes, gsize *out_len,
                            GError **error);
 
-bool kn_volume_delete (KnVirtHost *host, const char *name, GError **error); /* ensure */
+/* Deletes a volume and what virtlogd has rotated away from it (NAME.0, NAME.1 …); none is fine. */
+bool kn_volume_delete (KnVirtHost *host, const char *name, GError **error);
+
+/* Deletes every volume in the instances pool whose name begins with @prefix (a server's uuid); reads the folder once. */
+bool kn_volume_delete_all (KnVirtHost *host, const char *prefix, GError **error);
 
 /* Names of the volumes in @pool, NULL-terminated; g_strfreev. Refreshes the pool. */
 char **kn_volume_list (KnVirtHost *host, KnPool pool, GError **error);

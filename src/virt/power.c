@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domains on, off, paused and rebooted; each is idempotent where its header says so. */
+#include "virt/domain.h"
+#include "virt/virt_priv.h"
+
+/* A guest that is still booting ignores the power button: press it again now and then. */
+#define SHUTDOWN_REPEAT_S 10
+/* Events tell when to look; without them (a host that just came back) look this often. */
+#define SHUTDOWN_LOOK_S 1
+
+/* State in libvirt's words to ours. */
+static const KnDomainState states[] = {
+    [VIR_DOMAIN_NOSTATE] = KN_DOMAIN_RUNNING,  [VIR_DOMAIN_RUNNING] = KN_DOMAIN_RUNNING,
+    [VIR_DOMAIN_BLOCKED] = KN_DOMAIN_RUNNING,  [VIR_DOMAIN_PAUSED] = KN_DOMAIN_PAUSED,
+    [VIR_DOMAIN_SHUTDOWN] = KN_DOMAIN_RUNNING, [VIR_DOMAIN_SHUTOFF] = KN_DOMAIN_SHUTOFF,
+    [VIR_DOMAIN_CRASHED] = KN_DOMAIN_CRASHED,  [VIR_DOMAIN_PMSUSPENDED] = KN_DOMAIN_PAUSED,
+};
+
+bool
+kn_domain_call_state (KnDomainCall *call, KnDomainState *out_state, GError **error)
+{
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (virDomainGetState (call->domain, &state, NULL, 0) < 0) {
+        if (kn_virt_last_number () != VIR_ERR_NO_DOMAIN)
+            return kn_virt_fail (call->host, call->conn, error);
+        virResetLastError ();
+        *out_state = KN_DOMAIN_NONE;
+        return true;
+    }
+    *out_state
+        = state >= 0 && state < (int)G_N_ELEMENTS (states) ? states[state] : KN_DOMAIN_RUNNING;
+    return true;
+}
+
+bool
+kn_domain_load_state (KnVirtHost *host, const char *uuid, KnDomainState *out_state, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open_any (&call, host, uuid, error))
+        return false;
+    if (call.domain)
+        return kn_domain_call_state (&call, out_state, error);
+    *out_state = KN_DOMAIN_NONE;
+    return true;
+}
+
+/* After a call that failed: fine if the domain is in @wanted already, otherwise libvirt's reason stands. */
+static bool
+accept_state (KnDomainCall *call, KnDomainState wanted, GError **error)
+{
+    g_autoptr (GError) reason = NULL;
+    bool wrong_state = kn_virt_last_number () == VIR_ERR_OPERATION_INVALID;
+    KnDomainState state = KN_DOMAIN_NONE;
+
+    (void)kn_virt_fail (call->host, call->conn, &reason);
+    if (wrong_state && kn_domain_call_state (call, &state, NULL) && state == wanted)
+        return true;
+    g_propagate_error (error, g_steal_pointer (&reason));
+    return false;
+}
+
+bool
+kn_domain_start (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    if (virDomainCreate (call.domain) == 0)
+        return true;
+    return accept_state (&call, KN_DOMAIN_RUNNING, error);
+}
+
+bool
+kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open_any (&call, host, uuid, error))
+        return false;
+    if (!call.domain || virDomainDestroy (call.domain) == 0)
+        return true;
+    if (kn_virt_last_number () == VIR_ERR_NO_DOMAIN) {
+        virResetLastError ();
+        return true;
+    }
+    return accept_state (&call, KN_DOMAIN_SHUTOFF, error);
+}
+
+bool
+kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    return virDomainReboot (call.domain, 0) == 0 || kn_virt_fail (host, call.conn, error);
+}
+
+bool
+kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    return virDomainReset (call.domain, 0) == 0 || kn_virt_fail (host, call.conn, error);
+}
+
+bool
+kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    return virDomainSuspend (call.domain) == 0 || accept_state (&call, KN_DOMAIN_PAUSED, error);
+}
+
+bool
+kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    return virDomainResume (call.domain) == 0 || accept_state (&call, KN_DOMAIN_RUNNING, error);
+}
+
+/* Waits for the next lifecycle event of any domain after @serial, or until @until_us. */
+static void
+wait_for_event (KnVirtHost *host, guint64 serial, gint64 until_us)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
+
+    while (host->event_serial == serial && host->conn
+           && g_cond_wait_until (&host->changed, &host->lock, until_us))
+        continue;
+}
+
+static guint64
+get_serial (KnVirtHost *host)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
+
+    return host->event_serial;
+}
+
+static bool
+is_off (KnDomainState state)
+{
+    return state == KN_DOMAIN_SHUTOFF || state == KN_DOMAIN_CRASHED || state == KN_DOMAIN_NONE;
+}
+
+/* Presses the power button. One that goes off meanwhile is fine. */
+static bool
+request_shutdown (KnDomainCall *call, GError **error)
+{
+    return virDomainShutdownFlags (call->domain, 0) == 0
+           || accept_state (call, KN_DOMAIN_SHUTOFF, error);
+}
+
+bool
+kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+    gint64 now_us = g_get_monotonic_time (), asked_us = 0;
+    gint64 deadline_us = now_us + (gint64)timeout_ms * 1000;
+
+    if (!kn_domain_call_open (&call, host, uuid, error))
+        return false;
+    for (;;) {
+        KnDomainState state = KN_DOMAIN_NONE;
+        guint64 serial = get_serial (host);
+
+        if (!kn_domain_call_state (&call, &state, error))
+            return false;
+        if (is_off (state))
+            return true;
+        now_us = g_get_monotonic_time ();
+        if (now_us >= deadline_us)
+            break;
+        if (asked_us == 0 || now_us - asked_us > SHUTDOWN_REPEAT_S * G_TIME_SPAN_SECOND) {
+            if (!request_shutdown (&call, error))
+                return false;
+            asked_us = now_us;
+        }
+        wait_for_event (host, serial,
+                        MIN (deadline_us, now_us + SHUTDOWN_LOOK_S * G_TIME_SPAN_SECOND));
+    }
+    kn_error_public (error, KN_ERROR_TIMEOUT,
+                     "The guest did not shut down within %u s of being asked.", timeout_ms / 1000);
+    return false;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the host behind its handle, libvirt's objects as owned pointers, XML by XPath. */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <libxml/xpath.h>
+
+#include "base/error.h"
+#include "virt/virt.h"
+#include "virt/volume.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virConnect, virConnectClose)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virDomain, virDomainFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virStoragePool, virStoragePoolFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virStorageVol, virStorageVolFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virStream, virStreamFree)
+
+#define KN_VIRT_MARK_URI "https://kilonova.dev/ns/1"
+
+/* ---- error.c ---- */
+
+/* Takes libvirt's messages off stderr, for the whole process. */
+void kn_virt_error_silence (void);
+
+/* The code of a libvirt error number. */
+KnErrorCode kn_virt_error_code (int number);
+
+/* Whether the error says that the connection itself is broken. */
+bool kn_virt_error_is_connection (const virError *failure);
+
+/* @message on one line, bounded, with host paths cut to their last part; caller frees. */
+char *kn_virt_error_scrub (const char *message);
+
+/* Turns libvirt's last error of this thread into *@error: call it directly after the call that failed on @conn. Marks @host
+ * as lost when the connection is. Always false, so that it can end a function. */
+bool kn_virt_fail (KnVirtHost *host, virConnectPtr conn, GError **error);
+
+/* The number of libvirt's last error of this thread, VIR_ERR_OK if none. */
+int kn_virt_last_number (void);
+
+/* ---- xml.c ---- */
+
+typedef struct {
+    xmlDocPtr doc;
+    xmlXPathContextPtr xpath;
+} KnXmlView;
+
+/* Parses @text without network, entities and DTD. Errors: VIRT. */
+KnXmlView *kn_xml_view_new (const char *text, GError **error);
+void kn_xml_view_free (KnXmlView *view);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnXmlView, kn_xml_view_free)
+
+/* Text of the first node at @path, NULL if there is none; caller frees. */
+char *kn_xml_view_dup (const KnXmlView *view, const char *path);
+/* Texts of all nodes at @path, NULL-terminated, never NULL; g_strfreev. */
+char **kn_xml_view_list (const KnXmlView *view, const char *path);
+bool kn_xml_view_has (const KnXmlView *view, const char *path);
+/* A whole decimal number, @fallback if there is none. */
+gint64 kn_xml_view_int (const KnXmlView *view, const char *path, gint64 fallback);
+
+/* ---- loop.c ---- */
+
+/* Registers libvirt's event loop, which is one for the process and runs GLib's default main context. Idempotent. */
+bool kn_virt_loop_register (GError **error);
+/* The event thread; there is one for the process. */
+void kn_virt_loop_start (void);
+void kn_virt_loop_stop (void);
+
+/* ---- hosts.c, connection.c ---- */
+
+/* Where news of all hosts go; shared by them, because a host may outlive its KnVirt. */
+typedef struct {
+    GMutex lock; /* of @silent; held while a callback runs */
+    KnVirtEvents to;
+    bool silent;
+} KnVirtNews;
+
+#define KN_VIRT_CALLBACKS_MAX 4
+
+/* A folder's share/alone gate: volumes are created by many at once, a refresh needs the pool for itself. */
+typedef struct {
+    guint sharing;
+    guint waiting; /* for being alone */
+    bool alone;
+} KnPoolGate;
+
+struct KnVirtHost {
+    gatomicrefcount refs;
+    KnVirtNews *news; /* owned reference */
+    char *cloud_id;
+    char *name; /* set before the host is in any list, then constant */
+    char *uri, *wish;
+    char *dirs[KN_POOL_N];
+    char *pools[KN_POOL_N]; /* their names */
+    bool local;
+
+    GMutex lock; /* everything below; never held across a libvirt call */
+    GCond changed;
+    bool stop, running; /* the host's thread */
+    bool tried;         /* the first attempt to connect is over */
+    bool listed;        /* found by its name: news of it make sense */
+    virConnectPtr conn; /* NULL: away */
+    virConnectPtr dead; /* lost, to be closed by the host's thread */
+    int callbacks[KN_VIRT_CALLBACKS_MAX];
+    gsize n_callbacks;
+    virConnectPtr opening; /* being set up */
+    bool opening_lost;
+    char *why; /* why it is away */
+    gint64 next_try_us;
+    guint backoff_ms;
+    gint announced;       /* -1: nothing yet, 0: down, 1: up */
+    guint64 event_serial; /* counts lifecycle events */
+    GPtrArray *facts; /* of KnVirtFacts; the last is current, older ones live as long as the host */
+    bool pools_checked; /* on the present connection */
+    KnPoolGate gates[KN_POOL_N];
+    GHashTable *sending; /* names of images on their way to the host */
+    gint64 refreshed_us[KN_POOL_N];
+};
+
+KnVirtHost *kn_virt_host_ref (KnVirtHost *host);
+
+/* A reference to the present connection; give it back with virConnectClose(). Errors: UNAVAILABLE. */
+virConnectPtr kn_virt_host_connection (KnVirtHost *host, GError **error);
+
+/* Takes note that @conn broke; a connection that is not the present one is ignored. Any thread. */
+void kn_virt_host_lost (KnVirtHost *host, virConnectPtr conn, const char *why);
+
+/* Starts the host's thread, which connects and reconnects, and waits a bounded time for the first result. */
+void kn_virt_host_run (KnVirtHost *host);
+/* Lets the thread tell news of the host, now that it can be found. */
+void kn_virt_host_list (KnVirtHost *host);
+/* Asks the thread to end and waits a bounded time. */
+void kn_virt_host_halt (KnVirtHost *host);
+
+/* Whether @conn is libvirt's test driver, which has domains and pools but neither guests nor files. */
+bool kn_virt_is_test (virConnectPtr conn);
+
+/* ---- events.c ---- */
+
+bool kn_virt_events_register (KnVirtHost *host, virConnectPtr conn, int *callbacks,
+                              gsize *out_count, GError **error);
+void kn_virt_events_deregister (virConnectPtr conn, const int *callbacks, gsize count);
+/* Calls the upper layer's host_state, on the host's thread. */
+void kn_virt_news_host (KnVirtHost *host, bool up, const char *why);
+
+/* ---- facts.c ---- */
+
+/* Empty facts; free with kn_virt_facts_free(). */
+KnVirtFacts *kn_virt_facts_new (void);
+KnVirtFacts *kn_virt_facts_load (KnVirtHost *host, virConnectPtr conn, GError **error);
+/* The pure part, for facts whose arch and virt_type are set; @domain_caps may be NULL. */
+void kn_virt_facts_parse (KnVirtFacts *facts, const KnXmlView *caps, const KnXmlView *domain_caps);
+/* "kvm" or "qemu" for @wish ("test" for the test driver); static. @features: all of the host's CPU. */
+const char *kn_virt_facts_choose_type (const char *wish, const char *arch, const KnXmlView *caps,
+                                       const char *const *features);
+bool kn_virt_facts_equal (const KnVirtFacts *a, const KnVirtFacts *b);
+void kn_virt_facts_free (KnVirtFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnVirtFacts, kn_virt_facts_free)
+
+/* ---- domain.c: one call on one domain ---- */
+
+typedef struct {
+    KnVirtHost *host; /* borrowed */
+    virConnectPtr conn;
+    virDomainPtr domain; /* NULL: none, or a stranger's */
+} KnDomainCall;
+
+/* Finds our domain @uuid; a missing one is NOT_FOUND. */
+bool kn_domain_call_open (KnDomainCall *call, KnVirtHost *host, const char *uuid, GError **error);
+/* The same, but a missing one leaves @call->domain NULL. */
+bool kn_domain_call_open_any (KnDomainCall *call, KnVirtHost *host, const char *uuid,
+                              GError **error);
+void kn_domain_call_clear (KnDomainCall *call);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnDomainCall, kn_domain_call_clear)
+
+bool kn_domain_call_state (KnDomainCall *call, KnDomainState *out_state, GError **error);
+
+/* ---- pool.c: one call on one pool ---- */
+
+typedef struct {
+    KnVirtHost *host; /* borrowed */
+    virConnectPtr conn;
+    virStoragePoolPtr pool;
+    KnPool which;
+    bool test;
+} KnPoolCall;
+
+/* Opens our pool, making it if need be. */
+bool kn_pool_call_open (KnPoolCall *call, KnVirtHost *host, KnPool which, GError **error);
+void kn_pool_call_clear (KnPoolCall *call);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnPoolCall, kn_pool_call_clear)
+
+/* Looks at the folder again. */
+bool kn_pool_refresh (KnPoolCall *call, GError **error);
+/* Looks at the folder again unless that was done within @max_age_ms. */
+bool kn_pool_refresh_if_older (KnPoolCall *call, guint max_age_ms, GError **error);
+
+/* The volume @name; on a miss the folder is read again when @deep. *@out_volume is NULL when there is none. */
+typedef enum { KN_POOL_LOOK_KNOWN, KN_POOL_LOOK_DEEP } KnPoolLook;
+bool kn_pool_find_volume (KnPoolCall *call, const char *name, KnPoolLook look,
+                          virStorageVolPtr *out_volume, GError **error);
+
+/* Creates a volume. *@out_existed: there was one of that name (then @out_volume is that one). */
+bool kn_pool_create_volume (KnPoolCall *call, const char *name, const char *xml,
+                            virStorageVolPtr *out_volume, bool *out_existed, GError **error);
+
+/* Whether @name can be a volume of ours: one path component of bounded length. Errors: INTERNAL. */
+bool kn_volume_check_name (const char *name, GError **error);
+
+/* ---- transfer.c ---- */
+
+/* Where bytes come from: @bytes if not NULL, otherwise @fd from its present position. */
+typedef struct {
+    int fd;
+    const char *bytes;
+    gsize left;
+} KnByteSource;
+
+/* Streams @len bytes to the start of @volume. */
+bool kn_pool_upload (KnPoolCall *call, virStorageVolPtr volume, KnByteSource *source, guint64 len,
+                     GError **error);
+
+/* ---- volume.c ---- */
+
+/* virtlogd renames a full log to NAME.0, an older NAME.0 to NAME.1 and so on; so many are looked at. */
+#define KN_VOLUME_ROTATED_MAX 16
+
+/* XML of a volume. @base_path NULL: no backing file. Caller frees. */
+char *kn_volume_format_xml (const char *name, const char *format, guint64 size_bytes,
+                            const char *base_path, const char *base_format);
