@@ -9,23 +9,38 @@
 typedef struct KnRequest KnRequest;
 
 /* The request. All strings are borrowed and live as long as the request. */
-gpointer kn_request_service (const KnRequest *req); /* KnService.data of the route's service */
-gpointer kn_request_state (const KnRequest *req);   /* KnRoute.data */
-const KnAuth *
-kn_request_auth (const KnRequest *req); /* NULL only on KN_ROLE_NONE routes without a valid token */
-const char *kn_request_id (const KnRequest *req); /* req-<uuid> */
+
+/* KnService.data of the route's service; KnRoute.data. */
+gpointer kn_request_service (const KnRequest *req);
+gpointer kn_request_state (const KnRequest *req);
+
+/* NULL only on KN_ROLE_NONE routes without a valid token. */
+const KnAuth *kn_request_auth (const KnRequest *req);
+
+/* "req-<uuid>" */
+const char *kn_request_id (const KnRequest *req);
 const char *kn_request_method (const KnRequest *req);
-const char *
-kn_request_path (const KnRequest *req); /* with the service's prefix, without the query */
-const char *kn_request_param (const KnRequest *req,
-                              const char *name); /* "{id}" of the path; never NULL */
-const char *kn_request_query (const KnRequest *req,
-                              const char *name); /* decoded value or NULL; the first if repeated */
-const char *kn_request_header (const KnRequest *req, const char *name); /* NULL if absent */
-const char *kn_request_token (
-    const KnRequest *req); /* X-Auth-Token as sent, NULL if absent; never to be logged */
-const char *kn_request_peer (const KnRequest *req); /* the client's address */
-guint kn_request_minor (const KnRequest *req);      /* microversion in force, the minor of 2.x */
+
+/* With the service's prefix, without the query. */
+const char *kn_request_path (const KnRequest *req);
+
+/* "{id}" of the path; never NULL. */
+const char *kn_request_param (const KnRequest *req, const char *name);
+
+/* The decoded value or NULL; the first if repeated. */
+const char *kn_request_query (const KnRequest *req, const char *name);
+
+/* NULL if absent. */
+const char *kn_request_header (const KnRequest *req, const char *name);
+
+/* X-Auth-Token as sent, NULL if absent; never to be logged. */
+const char *kn_request_token (const KnRequest *req);
+
+/* The client's address. */
+const char *kn_request_peer (const KnRequest *req);
+
+/* Microversion in force, the minor of 2.x. */
+guint kn_request_minor (const KnRequest *req);
 bool kn_request_is_admin (const KnRequest *req);
 
 /* Calls @visit for every query parameter in order, repeated ones too, until it returns false. */
@@ -43,12 +58,13 @@ const char *kn_request_body (const KnRequest *req, gsize *out_len);
 const json_t *kn_request_json (KnRequest *req, GError **error);
 
 /* The answer. The last call wins; headers add up. With none at all a handler that returns true answers 204. */
-void kn_request_reply_json (
-    KnRequest *req, guint status,
-    KnJw *w); /* takes the writer's bytes; the writer stays the caller's to free */
+
+/* Takes the writer's bytes; the writer stays the caller's to free. */
+void kn_request_reply_json (KnRequest *req, guint status, KnJw *w);
 void kn_request_reply_text (KnRequest *req, guint status, const char *content_type,
                             const char *text);
-void kn_request_reply_empty (KnRequest *req, guint status); /* zero bytes */
+/* Zero bytes. */
+void kn_request_reply_empty (KnRequest *req, guint status);
 /* Sends @size bytes of @fd from @offset; owns @fd from here on. */
 void kn_request_reply_fd (KnRequest *req, guint status, const char *content_type, int fd,
                           guint64 offset, guint64 size);

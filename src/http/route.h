@@ -9,13 +9,13 @@ typedef bool (*KnHandler) (KnRequest *req, GError **error);
 /* A body that is handled while it arrives (image upload), always on worker threads, one call after the other; the client is
  * held back meanwhile, so memory stays constant. */
 typedef struct {
-    gpointer (*begin) (KnRequest *req,
-                       GError **error); /* after the head: check, open; NULL: error */
+    /* After the head: check, open; NULL: error. */
+    gpointer (*begin) (KnRequest *req, GError **error);
     bool (*chunk) (KnRequest *req, gpointer sink, const char *bytes, gsize len, GError **error);
-    bool (*finish) (KnRequest *req, gpointer sink,
-                    GError **error); /* the whole body was there; writes the answer */
-    void (*abort) (
-        gpointer sink); /* frees @sink: after finish, or after an error or a lost client */
+    /* The whole body was there; writes the answer. */
+    bool (*finish) (KnRequest *req, gpointer sink, GError **error);
+    /* Frees @sink: after finish, or after an error or a lost client. */
+    void (*abort) (gpointer sink);
 } KnBodySink;
 
 typedef enum { KN_INLINE, KN_WORKER } KnRun;
@@ -25,10 +25,11 @@ typedef struct {
     const char *path; /* below the service's prefix: "/v2.1/servers/{id}" */
     KnHandler handler;
     KnRole role;
-    KnRun run;      /* INLINE: memory and point reads only; else WORKER */
-    gsize max_body; /* bytes; 0: no body may come. With .sink: 0 is no limit of ours */
-    guint since,
-        until; /* microversion minors, 0: no bound; outside of them the route does not exist (404) */
+    KnRun run; /* INLINE: memory and point reads only; else WORKER */
+    /* Bytes; 0: none is handed over (up to 64 KiB are read and ignored). With .sink: 0 is no limit of ours. */
+    gsize max_body;
+    /* Microversion minors, 0: no bound; outside of them the route does not exist (404). */
+    guint since, until;
     const KnBodySink *sink; /* instead of .handler */
     gconstpointer data;     /* for handlers that serve several rows */
 } KnRoute;
@@ -49,4 +50,6 @@ struct KnService {
     /* Adds the headers that every answer of this service carries; NULL: none. */
     void (*add_headers) (KnRequest *req);
     gpointer data;
+    /* Roles of a token scoped to a domain count too (Identity); elsewhere READER and above need a project. */
+    bool any_scope;
 };
