@@ -34,7 +34,8 @@ if [ -z "$inside" ]; then
     mkdir -p "$cache"
     child=
     trap 'rm -rf "$tmp"' EXIT
-    trap '[ -z "$child" ] || kill "$child" 2>/dev/null || true' TERM INT HUP
+    # unshare itself waits deaf for its child: that one is told.
+    trap '[ -z "$child" ] || pkill -TERM -P "$child" || true' TERM INT HUP
     env KILONOVA_LAB="$tmp" TMPDIR="$tmp" PATH="$here:$PATH" \
         unshare --mount --net --uts --pid --fork --kill-child --mount-proc --propagation private \
         "$0" --inside ${zone:+--zone "$zone"} --host "$host" ${logs:+--logs "$logs"} "$@" <&0 &
