@@ -60,6 +60,7 @@ static const MariaError maria_errors[] = {
     { KN_ERROR_IN_USE, ER_ROW_IS_REFERENCED_2, false, false },
     { KN_ERROR_IN_USE, ER_NO_REFERENCED_ROW, false, false },
     { KN_ERROR_IN_USE, ER_NO_REFERENCED_ROW_2, false, false },
+    { KN_ERROR_INTERNAL, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, false, false },
     { KN_ERROR_NO_SPACE, ER_DISK_FULL, false, false },
     { KN_ERROR_NO_SPACE, ER_RECORD_FILE_FULL, false, false },
     { KN_ERROR_UNAVAILABLE, ER_LOCK_DEADLOCK, true, false },
