@@ -19,8 +19,8 @@ typedef struct {
     const char *kind; /* "server.boot" */
     const KnJobStep *steps;
     gsize n_steps;
-    guint
-        max_attempts; /* for transient errors (kn_error_is_transient), with growing pauses; 0: 1 */
+    /* Of each step, for transient errors (kn_error_is_transient), with growing pauses; 0: 1. */
+    guint max_attempts;
     /* The job cannot be done: bring the object into a state that says why. Must be repeatable. @why is the last error. */
     void (*failed) (KnJob *job, gpointer data, const GError *why);
     /* All steps are done and recorded; may be NULL. */
@@ -33,14 +33,17 @@ const char *kn_job_kind (const KnJob *job);
 const char *kn_job_request_id (const KnJob *job);
 gint64 kn_job_id (const KnJob *job);
 const json_t *kn_job_payload (const KnJob *job); /* object; {} if none */
-guint kn_job_attempt (const KnJob *job);         /* 1 on the first */
+guint kn_job_version (const KnJob *job);         /* the payload's */
+guint kn_job_attempt (const KnJob *job);         /* of this step: 1 on the first */
 KnDb *kn_job_db (const KnJob *job);              /* this worker's connection */
-bool kn_job_cancelled (
-    const KnJob
-        *job); /* the server stops, or somebody else owns the job now: end soon with UNAVAILABLE */
+/* The server stops, or somebody else owns the job now: end soon with UNAVAILABLE. */
+bool kn_job_cancelled (const KnJob *job);
 
 /* @owner tells this controller from others ("host:pid:random"). */
 KnJobs *kn_jobs_new (KnDbPool *pool, const char *owner, guint workers);
+
+/* How long rows of finished jobs are kept; before kn_jobs_start(). 7 days if not called. */
+void kn_jobs_set_keep (KnJobs *jobs, guint seconds);
 
 /* Before kn_jobs_start(): registers @kind, which must stay valid; @data is given to its functions. */
 void kn_jobs_register (KnJobs *jobs, const KnJobKind *kind, gpointer data);
@@ -50,6 +53,7 @@ bool kn_jobs_start (KnJobs *jobs, GError **error);
 
 /* Lets running steps end within @grace_ms; what is not done goes on at the next start. */
 void kn_jobs_stop (KnJobs *jobs, guint grace_ms);
+/* Waits for steps that outlast the grace. */
 void kn_jobs_free (KnJobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnJobs, kn_jobs_free)
 
