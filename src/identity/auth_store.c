@@ -183,14 +183,14 @@ kn_auth_store_is_revoked (KnDb *db, const char *audit_id, bool *out_revoked, GEr
     return true;
 }
 
-/* What revoke() needs inside its transaction. */
+/* What write_revocation() needs inside its transaction. */
 typedef struct {
     const char *audit_id;
     gint64 expires_us, now_us;
 } KnRevocation;
 
 static bool
-revoke (KnDb *db, gpointer data, GError **error)
+write_revocation (KnDb *db, gpointer data, GError **error)
 {
     const KnRevocation *r = data;
 
@@ -204,5 +204,5 @@ bool
 kn_auth_store_revoke (KnDb *db, const char *audit_id, gint64 expires_us, gint64 now_us,
                       GError **error)
 {
-    return kn_db_txn (db, revoke, &(KnRevocation){ audit_id, expires_us, now_us }, error);
+    return kn_db_txn (db, write_revocation, &(KnRevocation){ audit_id, expires_us, now_us }, error);
 }
