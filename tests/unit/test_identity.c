@@ -196,8 +196,8 @@ test_rotated_keys (Fixture *f, gconstpointer unused)
     g_autoptr (GError) error = NULL;
     kn_autosecret text = log_in (f);
     g_autofree char *old = kn_file_read (f->key_file, 4 * KIB, NULL, &error);
-    g_autofree char *both = g_strdup_printf (
-        "00000001 %064d\n%s", 7, old); /* a new key on top; the old one still opens */
+    g_autofree char *both = g_strdup_printf ("00000001 %064d\n%s", 7,
+                                             old); /* a new key on top; the old one still opens */
     g_autofree char *only_new = g_strdup_printf ("00000001 %064d\n", 7);
     KnToken token;
 
