@@ -13,6 +13,8 @@ typedef struct {
     const char *dir;      /* folder of the `file` store; Compute's read-only pool on this machine */
     guint64 max_size;     /* bytes of one image */
     guint max_properties; /* per image */
+    guint max_images;     /* per project; 0: 10,000 */
+    guint64 max_project_bytes; /* of all images of a project; 0: no limit */
 } KnImagesOptions;
 
 KnImages *kn_images_new (const KnImagesOptions *options, GError **error);
@@ -34,6 +36,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImage, kn_image_free)
 
 /* The image @id as @project_id may use it (own, public, community, shared with it); @project_id NULL: any. NULL with NOT_FOUND (public). */
 KnImage *kn_image_load (KnDb *db, const char *id, const char *project_id, GError **error);
+
+/* What QEMU reads its bytes with ("qcow2", "raw"; an ISO and Amazon's kinds are raw): the backing format of overlays. Static; NULL: unknown. */
+const char *kn_image_driver (const KnImage *image);
 
 /* The name of its bytes in the image pool ("<id>") and a read descriptor (caller closes). */
 int kn_image_open (KnImages *images, const char *id, GError **error);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of an image: upload while they arrive, download with ranges. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "image/format.h"
+#include "image/image_priv.h"
+
+#define CONTENT_TYPE "application/octet-stream"
+
+/* -- upload -------------------------------------------------------------------------------- */
+
+typedef struct {
+    KnImages *images;
+    KnImageRow *row;
+    KnFormat declared;
+    KnStorePut *put;
+    GChecksum *md5, *sha512;
+    guint8 *head; /* the first bytes, until they have been judged */
+    gsize head_len;
+    bool judged;    /* the head was taken */
+    bool claimed;   /* the row is `saving` for us */
+    bool committed; /* the bytes may stand under the id */
+    bool done;      /* the image is active */
+    guint64 received;
+} Upload;
+
+static gsize
+read_head (gpointer data, guint64 offset, void *buffer, gsize len)
+{
+    const Upload *up = data;
+
+    if (offset >= up->head_len)
+        return 0;
+    gsize n = MIN (len, up->head_len - (gsize)offset);
+    memcpy (buffer, up->head + offset, n);
+    return n;
+}
+
+static gsize
+read_stored (gpointer data, guint64 offset, void *buffer, gsize len)
+{
+    Upload *up = data;
+
+    return up->images->store->ops->put_read (up->put, offset, buffer, len);
+}
+
+/* Gives back what the upload holds; without success the image is queued again and no bytes stay. */
+static void
+upload_abort (gpointer data)
+{
+    Upload *up = data;
+    const KnStoreOps *store = up->images->store->ops;
+    g_autoptr (GError) error = NULL;
+    bool moved = false;
+
+    if (!up->done && up->committed)
+        (void)store->remove (up->images->store, up->row->id, NULL);
+    if (!up->done && up->claimed) {
+        KnDb *db = kn_db_thread (up->images->db, &error);
+        if (!db || !kn_image_store_move (db, up->row->id, "saving", "queued", &moved, &error))
+            kn_log (KN_LOG_WARNING, "an interrupted upload stays `saving` until the next start",
+                    "image", up->row->id, "error", error->message, NULL);
+    }
+    store->put_free (up->put);
+    g_checksum_free (up->md5);
+    g_checksum_free (up->sha512);
+    g_free (up->head);
+    kn_image_row_free (up->row);
+    g_free (up);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Upload, upload_abort)
+
+static bool
+check_media_type (const KnRequest *req, GError **error)
+{
+    const char *type = kn_request_header (req, "Content-Type");
+    gsize len = strlen (CONTENT_TYPE);
+
+    if (type && g_ascii_strncasecmp (type, CONTENT_TYPE, len) == 0
+        && (type[len] == '\0' || type[len] == ';' || type[len] == ' '))
+        return true;
+    kn_error_public (error, KN_ERROR_MEDIA_TYPE, "Image data has the type " CONTENT_TYPE ".");
+    return false;
+}
+
+static bool
+refuse_size (const KnImages *images, GError **error)
+{
+    kn_error_public (error, KN_ERROR_TOO_LARGE,
+                     "An image may have %" G_GUINT64_FORMAT " bytes; this one has more.",
+                     images->max_size);
+    return false;
+}
+
+static bool
+check_room (const KnImages *images, KnDb *db, const KnImageRow *row, guint64 bytes, GError **error)
+{
+    if (bytes > images->max_size)
+        return refuse_size (images, error);
+    return !row->owner || kn_image_check_quota (images, db, row->owner, 0, bytes, error);
+}
+
+static bool
+check_ready (const KnImageRow *row, KnFormat *out_declared, GError **error)
+{
+    if (strcmp (row->status, "queued") != 0) {
+        kn_error_public (error, KN_ERROR_CONFLICT,
+                         "Image %s is %s; only a queued image takes data.", row->id, row->status);
+        return false;
+    }
+    if (!row->disk_format || !row->container_format
+        || !kn_format_from_string (row->disk_format, out_declared)) {
+        kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                         "Set disk_format and container_format before uploading data.");
+        return false;
+    }
+    return true;
+}
+
+/* What the client says that it will send; 0: it does not say. */
+static guint64
+announced_bytes (const KnRequest *req)
+{
+    const char *text = kn_request_header (req, "Content-Length");
+    gint64 bytes = 0;
+
+    return text && kn_parse_int (text, 0, G_MAXINT64, &bytes) ? (guint64)bytes : 0;
+}
+
+/* The folder's lock first, then the row: a row that is `saving` always has a live lock or is a crash's. */
+static bool
+claim (Upload *up, KnDb *db, GError **error)
+{
+    up->put = up->images->store->ops->put_begin (up->images->store, up->row->id, error);
+    if (!up->put || !kn_image_store_move (db, up->row->id, "queued", "saving", &up->claimed, error))
+        return false;
+    if (!up->claimed) {
+        kn_error_public (error, KN_ERROR_CONFLICT, "Image %s is not queued any more.", up->row->id);
+        return false;
+    }
+    return true;
+}
+
+static gpointer
+upload_begin (KnRequest *req, GError **error)
+{
+    KnImages *images = kn_request_service (req);
+    KnDb *db = kn_db_thread (images->db, error);
+
+    if (!db || !check_media_type (req, error))
+        return NULL;
+
+    g_autoptr (KnImageRow) row
+        = kn_image_row_load_own (db, kn_request_param (req, "id"), kn_request_auth (req), error);
+    KnFormat declared = KN_FORMAT_RAW;
+    if (!row || !check_ready (row, &declared, error)
+        || !check_room (images, db, row, announced_bytes (req), error))
+        return NULL;
+
+    g_autoptr (Upload) up = g_new0 (Upload, 1);
+    *up = (Upload){ .images = images,
+                    .row = g_steal_pointer (&row),
+                    .declared = declared,
+                    .md5 = g_checksum_new (G_CHECKSUM_MD5),
+                    .sha512 = g_checksum_new (G_CHECKSUM_SHA512),
+                    .head = g_malloc (KN_FORMAT_HEAD) };
+    if (!claim (up, db, error) || !kn_fault ("image.upload.begin", error))
+        return NULL;
+    return g_steal_pointer (&up);
+}
+
+static bool
+store_bytes (Upload *up, const char *bytes, gsize len, GError **error)
+{
+    GError *failed = NULL;
+
+    if (up->images->store->ops->put_write (up->put, bytes, len, &failed))
+        return true;
+    if (g_error_matches (failed, KN_ERROR, KN_ERROR_NO_SPACE)) {
+        kn_log (KN_LOG_ERROR, "the image store is full", "image", up->row->id, NULL);
+        g_error_free (failed);
+        kn_error_public (error, KN_ERROR_NO_SPACE,
+                         "The image store is full. The image is queued again.");
+        return false;
+    }
+    g_propagate_error (error, failed);
+    return false;
+}
+
+/* Judges the first bytes before any of them reaches the disk. */
+static bool
+judge_head (Upload *up, GError **error)
+{
+    KnFormatInput input = { .read = read_head, .data = up };
+    KnFormatInfo info;
+    KnFormat format;
+
+    if (!kn_format_detect (&input, &info, error)
+        || !kn_format_resolve (up->declared, &info, &format, error))
+        return false;
+    up->judged = true;
+    return store_bytes (up, (const char *)up->head, up->head_len, error);
+}
+
+static bool
+upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GError **error)
+{
+    Upload *up = data;
+
+    up->received += len;
+    if (up->received > up->images->max_size)
+        return refuse_size (up->images, error);
+    g_checksum_update (up->md5, (const guchar *)bytes, (gssize)len);
+    g_checksum_update (up->sha512, (const guchar *)bytes, (gssize)len);
+
+    if (!up->judged) {
+        gsize n = MIN (len, KN_FORMAT_HEAD - up->head_len);
+        memcpy (up->head + up->head_len, bytes, n);
+        up->head_len += n;
+        bytes += n;
+        len -= n;
+        if (up->head_len == KN_FORMAT_HEAD && !judge_head (up, error))
+            return false;
+    }
+    return len == 0 || store_bytes (up, bytes, len, error);
+}
+
+static void
+replace (char **slot, const char *value)
+{
+    g_free (*slot);
+    *slot = g_strdup (value);
+}
+
+/* The whole image is there: settles format and sizes. */
+static bool
+judge_whole (Upload *up, GError **error)
+{
+    KnFormatInput input = { .read = read_stored, .data = up, .size_bytes = up->received };
+    KnImageRow *row = up->row;
+    KnFormatInfo info;
+    KnFormat format;
+
+    if (!kn_format_detect (&input, &info, error)
+        || !kn_format_resolve (up->declared, &info, &format, error))
+        return false;
+
+    replace (&row->declared_format, row->disk_format);
+    replace (&row->disk_format, kn_format_name (format));
+    replace (&row->checksum, g_checksum_get_string (up->md5));
+    replace (&row->os_hash_algo, "sha512");
+    replace (&row->os_hash_value, g_checksum_get_string (up->sha512));
+    row->size = (gint64)up->received;
+    row->virtual_size = (gint64)info.virtual_size_bytes;
+    return true;
+}
+
+static bool
+activate (Upload *up, KnDb *db, GError **error)
+{
+    bool moved = false;
+
+    up->committed = true;
+    if (!up->images->store->ops->put_commit (up->put, error)
+        || !kn_fault ("image.upload.activate", error)
+        || !kn_image_store_activate (db, up->row, &moved, error))
+        return false;
+    if (!moved) {
+        kn_error_public (error, KN_ERROR_GONE, "Image %s was deleted during the upload.",
+                         up->row->id);
+        return false;
+    }
+    up->done = true;
+    return true;
+}
+
+static bool
+upload_finish (KnRequest *req, gpointer data, GError **error)
+{
+    Upload *up = data;
+    KnDb *db = kn_db_thread (up->images->db, error);
+
+    if (!db || (!up->judged && !judge_head (up, error)) || !judge_whole (up, error)
+        || !check_room (up->images, db, up->row, up->received, error) || !activate (up, db, error))
+        return false;
+    kn_log (KN_LOG_INFO, "image uploaded", "request", kn_request_id (req), "image", up->row->id,
+            "project", up->row->owner, "format", up->row->disk_format, NULL);
+    kn_request_reply_empty (req, 204);
+    return true;
+}
+
+const KnBodySink kn_image_upload_sink = {
+    .begin = upload_begin, .chunk = upload_chunk, .finish = upload_finish, .abort = upload_abort
+};
+
+/* -- download ------------------------------------------------------------------------------ */
+
+typedef struct {
+    guint64 first, len;
+} Range;
+
+typedef enum { RANGE_NONE, RANGE_ONE, RANGE_BAD } RangeKind;
+
+/* "bytes=a-b", "bytes=a-", "bytes=-n" (RFC 9110, 14.2). Several ranges, or another unit: as if none was asked for. */
+static RangeKind
+parse_range (const char *text, guint64 size, Range *out_range)
+{
+    gint64 first = 0, last = 0;
+
+    if (!text || !g_str_has_prefix (text, "bytes=") || strchr (text, ','))
+        return RANGE_NONE;
+    g_auto (GStrv) ends = g_strsplit (text + 6, "-", 2);
+    if (g_strv_length (ends) != 2)
+        return RANGE_BAD;
+
+    bool has_first = kn_parse_int (ends[0], 0, G_MAXINT64, &first);
+    bool has_last = kn_parse_int (ends[1], 0, G_MAXINT64, &last);
+    if ((ends[0][0] && !has_first) || (ends[1][0] && !has_last) || (!has_first && !has_last))
+        return RANGE_BAD;
+    if (!has_first) {
+        guint64 n = MIN ((guint64)last, size);
+        *out_range = (Range){ size - n, n };
+        return n > 0 ? RANGE_ONE : RANGE_BAD;
+    }
+    if ((guint64)first >= size || (has_last && last < first))
+        return RANGE_BAD;
+    guint64 end = has_last ? MIN ((guint64)last + 1, size) : size;
+    *out_range = (Range){ (guint64)first, end - (guint64)first };
+    return RANGE_ONE;
+}
+
+static bool
+refuse_range (KnRequest *req, guint64 size, GError **error)
+{
+    g_autofree char *value = g_strdup_printf ("bytes */%" G_GUINT64_FORMAT, size);
+    g_autoptr (KnJw) w = kn_jw_new ();
+
+    kn_request_add_header (req, "Content-Range", value);
+    kn_jw_object (w);
+    kn_jw_object_member (w, "error");
+    kn_jw_int_member (w, "code", 416);
+    kn_jw_format_member (w, "message", "The range is outside of the %" G_GUINT64_FORMAT " bytes.",
+                         size);
+    kn_jw_end (w);
+    kn_jw_end (w);
+    kn_request_reply_json (req, 416, w);
+    return true;
+}
+
+static bool
+send_bytes (KnRequest *req, const KnImageRow *row, int owned_fd, guint64 size, GError **error)
+{
+    Range range = { 0, size };
+    kn_autofd fd = owned_fd;
+    RangeKind kind = parse_range (kn_request_header (req, "Range"), size, &range);
+
+    kn_request_add_header (req, "Accept-Ranges", "bytes");
+    if (kind == RANGE_BAD)
+        return refuse_range (req, size, error);
+    if (kind == RANGE_ONE) {
+        g_autofree char *value = g_strdup_printf ("bytes %" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT
+                                                  "/%" G_GUINT64_FORMAT,
+                                                  range.first, range.first + range.len - 1, size);
+        kn_request_add_header (req, "Content-Range", value);
+    } else if (row->checksum) {
+        kn_request_add_header (req, "Content-MD5", row->checksum);
+    }
+
+    int given = fd;
+    fd = -1;
+    kn_request_reply_fd (req, kind == RANGE_ONE ? 206 : 200, CONTENT_TYPE, given, range.first,
+                         range.len);
+    return true;
+}
+
+bool
+kn_image_api_download (KnRequest *req, GError **error)
+{
+    KnImages *images = kn_request_service (req);
+    KnDb *db = kn_db_thread (images->db, error);
+    guint64 size = 0;
+
+    if (!db)
+        return false;
+    g_autoptr (KnImageRow) row
+        = kn_image_row_load (db, kn_request_param (req, "id"), kn_request_auth (req), error);
+    if (!row)
+        return false;
+    if (strcmp (row->status, "deactivated") == 0 && !kn_request_is_admin (req)) {
+        kn_error_public (error, KN_ERROR_FORBIDDEN, "Image %s is deactivated.", row->id);
+        return false;
+    }
+    if (row->size < 0) {
+        kn_request_reply_empty (req, 204);
+        return true;
+    }
+    int fd = images->store->ops->get (images->store, row->id, error);
+    if (fd < 0)
+        return false;
+    if (!images->store->ops->size (images->store, row->id, &size, error)) {
+        (void)close (fd);
+        return false;
+    }
+    return send_bytes (req, row, fd, size, error);
+}

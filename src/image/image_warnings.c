@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is probably wrong with an image. */
+#include <string.h>
+
+#include "image/image_priv.h"
+
+static void
+warning_free (gpointer data)
+{
+    KnImageWarning *warning = data;
+
+    g_free (warning->property);
+    g_free (warning->value);
+    g_free (warning->message);
+    g_free (warning->suggestion);
+    g_free (warning);
+}
+
+/* Data without a format of its own counts as raw, whatever was declared. */
+static void
+add_format_warning (GPtrArray *warnings, const KnImageRow *row)
+{
+    if (!row->declared_format || g_strcmp0 (row->declared_format, row->disk_format) == 0)
+        return;
+
+    KnImageWarning *warning = g_new0 (KnImageWarning, 1);
+    *warning = (KnImageWarning){
+        .property = g_strdup ("disk_format"),
+        .value = g_strdup (row->declared_format),
+        .message = g_strdup_printf ("The image was declared as %s, but its data is %s; it is used "
+                                    "as %s.",
+                                    row->declared_format, row->disk_format, row->disk_format),
+        .suggestion = g_strdup_printf ("disk_format=%s", row->disk_format),
+    };
+    g_ptr_array_add (warnings, warning);
+}
+
+GPtrArray *
+kn_image_warnings (const KnImageRow *row)
+{
+    GPtrArray *warnings = g_ptr_array_new_with_free_func (warning_free);
+
+    add_format_warning (warnings, row);
+    return warnings;
+}
