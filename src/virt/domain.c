@@ -7,7 +7,8 @@
 #include "base/id.h"
 #include "virt/virt_priv.h"
 
-#define MARK_PATH "//kilonova:cloud/@id"
+/* libvirt finds the element by its namespace and hands it out without. */
+#define MARK_PATH "/*[local-name()='cloud']/@id"
 
 void
 kn_domain_call_clear (KnDomainCall *call)

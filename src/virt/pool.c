@@ -340,21 +340,20 @@ kn_pool_create_volume (KnPoolCall *call, const char *name, const char *xml,
     if (!kn_volume_check_name (name, error) || !enter_shared (call->host, call->which, error))
         return false;
     virStorageVolPtr volume = virStorageVolCreateXML (call->pool, xml, 0);
-    int number = volume ? VIR_ERR_OK : kn_virt_last_number ();
 
     if (!volume)
         (void)kn_virt_fail (call->host, call->conn, &reason);
     leave_shared (call->host, call->which);
 
-    /* Known to the pool, or a file that it has not seen yet. */
-    bool may_exist = number == VIR_ERR_STORAGE_VOL_EXIST || number == VIR_ERR_OPERATION_INVALID;
+    /* The pool may know the name, or the folder has a file that the pool has not seen yet: each has another number. */
+    bool may_exist = reason && !kn_error_is_transient (reason);
     if (may_exist && !kn_pool_find_volume (call, name, KN_POOL_LOOK_DEEP, &volume, error))
         return false;
     if (!volume) {
         g_propagate_error (error, g_steal_pointer (&reason));
         return false;
     }
-    *out_existed = number != VIR_ERR_OK;
+    *out_existed = reason != NULL;
     *out_volume = volume;
     return true;
 }

@@ -81,29 +81,36 @@ kn_pool_upload (KnPoolCall *call, virStorageVolPtr volume, KnByteSource *source,
     return true;
 }
 
+/* Whether @volume has room for exactly @len bytes; the test driver's have no bytes at all. */
+static bool
+load_fits (KnPoolCall *call, virStorageVolPtr volume, gsize len, bool *out_fits, GError **error)
+{
+    virStorageVolInfo info = { .allocation = len };
+
+    if (!call->test && virStorageVolGetInfoFlags (volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+        return kn_virt_fail (call->host, call->conn, error);
+    *out_fits = info.allocation == len;
+    return true;
+}
+
 /* Makes the raw volume @name of @len bytes; one of another size is replaced. */
 static bool
 ensure_raw (KnPoolCall *call, const char *name, gsize len, virStorageVolPtr *out_volume,
             GError **error)
 {
     g_autofree char *xml = kn_volume_format_xml (name, "raw", len, NULL, NULL);
-    g_autoptr (virStorageVol) volume = NULL;
-    virStorageVolInfo info;
-    bool existed = false;
+    g_autoptr (virStorageVol) volume = NULL, old = NULL;
+    bool existed = false, fits = true;
 
-    if (!kn_pool_create_volume (call, name, xml, &volume, &existed, error))
+    if (!kn_pool_create_volume (call, name, xml, &volume, &existed, error)
+        || (existed && !load_fits (call, volume, len, &fits, error)))
         return false;
-    if (existed) {
-        if (virStorageVolGetInfoFlags (volume, &info, call->test ? 0 : VIR_STORAGE_VOL_GET_PHYSICAL)
-            < 0)
+    if (!fits) {
+        old = g_steal_pointer (&volume);
+        if (virStorageVolDelete (old, 0) < 0)
             return kn_virt_fail (call->host, call->conn, error);
-        if (info.allocation != len && !call->test) {
-            if (virStorageVolDelete (volume, 0) < 0)
-                return kn_virt_fail (call->host, call->conn, error);
-            g_clear_pointer (&volume, virStorageVolFree);
-            if (!kn_pool_create_volume (call, name, xml, &volume, &existed, error))
-                return false;
-        }
+        if (!kn_pool_create_volume (call, name, xml, &volume, &existed, error))
+            return false;
     }
     *out_volume = g_steal_pointer (&volume);
     return true;
