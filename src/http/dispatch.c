@@ -36,13 +36,15 @@ visit_header (void *data, enum MHD_ValueKind kind, const char *name, const char 
 {
     Head *head = data;
 
+    const char first = g_ascii_toupper (name[0]);
+
     head->n++;
     if (value == NULL)
         value = "";
     for (gsize i = 0; i < G_N_ELEMENTS (header_rules); i++) {
         const HeaderRule *rule = &header_rules[i];
 
-        if (g_ascii_strcasecmp (rule->name, name) != 0)
+        if (rule->name[0] != first || g_ascii_strcasecmp (rule->name, name) != 0)
             continue;
         if (rule->count != 0)
             G_STRUCT_MEMBER (guint, head, rule->count)++;
@@ -211,9 +213,10 @@ kn_dispatch_head (KnRequest *req, const char *method, const char *version, GErro
 
     (void)MHD_get_connection_values (req->connection, MHD_HEADER_KIND, visit_header, &head);
     req->method = known_methods[0];
-    req->uri = kn_uri_parse (req->target, error);
-    if (req->uri == NULL)
+    if (req->uri == NULL) {
+        g_propagate_error (error, g_steal_pointer (&req->uri_error));
         return false;
+    }
     if (!check_framing (req, &head, error) || !check_host (req, version, error))
         return false;
     return find_service (req, &head, error) && find_method (req, method, error)

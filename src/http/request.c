@@ -8,25 +8,48 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "http/body_priv.h"
 #include "http/fault.h"
 #include "http/server_priv.h"
 
+/* "req-" and a random UUID, as kn_id_request() but without its allocations: this runs for each request. */
+static void
+format_id (char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char layout[] = "req-xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx";
+    guint32 bits = 0;
+    guint left = 0;
+
+    for (const char *c = layout; *c != '\0'; c++) {
+        if (*c != 'x' && *c != 'V') {
+            *out++ = *c;
+            continue;
+        }
+        if (left == 0) {
+            bits = g_random_int ();
+            left = 8;
+        }
+        *out++ = digits[*c == 'x' ? bits & 15 : 8 | (bits & 3)];
+        bits >>= 4;
+        left--;
+    }
+    *out = '\0';
+}
+
 KnRequest *
 kn_request_new (KnHttp *http, const char *target)
 {
     KnRequest *req = g_new0 (KnRequest, 1);
-    g_autofree char *id = kn_id_request ();
 
     req->refs = 1;
     req->http = http;
-    req->target = g_strndup (target, KN_URI_MAX_LEN + 1);
+    req->uri = kn_uri_parse (target, &req->uri_error);
     req->service_index = -1;
     req->minor = 1;
     req->reply.fd = -1;
-    g_strlcpy (req->id, id, sizeof req->id);
+    format_id (req->id);
     return req;
 }
 
@@ -53,7 +76,6 @@ static void
 clear_reply (KnReply *reply)
 {
     g_free (reply->bytes);
-    g_free (reply->content_type);
     if (reply->fd >= 0)
         (void)close (reply->fd);
     *reply = (KnReply){ .fd = -1, .headers = reply->headers };
@@ -76,7 +98,7 @@ kn_request_unref (KnRequest *req)
     kn_auth_clear (&req->auth);
     kn_uri_free (req->uri);
     free_pairs (req->header_copy);
-    g_free (req->target);
+    g_clear_error (&req->uri_error);
     g_free (req->peer);
     g_free (req->body);
     json_decref (req->json);
@@ -284,7 +306,7 @@ kn_request_reply_json (KnRequest *req, guint status, KnJw *w)
     clear_reply (&req->reply);
     req->reply.status = status;
     req->reply.bytes = kn_jw_finish (w, &req->reply.len);
-    req->reply.content_type = g_strdup ("application/json");
+    req->reply.content_type = "application/json";
 }
 
 void
@@ -294,7 +316,7 @@ kn_request_reply_text (KnRequest *req, guint status, const char *content_type, c
     req->reply.status = status;
     req->reply.bytes = g_strdup (text);
     req->reply.len = strlen (text);
-    req->reply.content_type = g_strdup (content_type);
+    req->reply.content_type = content_type;
 }
 
 void
@@ -310,7 +332,7 @@ kn_request_reply_fd (KnRequest *req, guint status, const char *content_type, int
 {
     clear_reply (&req->reply);
     req->reply.status = status;
-    req->reply.content_type = g_strdup (content_type);
+    req->reply.content_type = content_type;
     req->reply.fd = fd;
     req->reply.offset = offset;
     req->reply.size = size;

@@ -59,6 +59,8 @@ const json_t *kn_request_json (KnRequest *req, GError **error);
 
 /* The answer. The last call wins; headers add up. With none at all a handler that returns true answers 204. */
 
+/* @content_type is static everywhere. */
+
 /* Takes the writer's bytes; the writer stays the caller's to free. */
 void kn_request_reply_json (KnRequest *req, guint status, KnJw *w);
 void kn_request_reply_text (KnRequest *req, guint status, const char *content_type,

@@ -21,8 +21,8 @@ typedef struct {
     guint status; /* 0: no answer yet */
     char *bytes;
     gsize len;
-    char *content_type;
-    int fd; /* -1: none */
+    const char *content_type; /* static */
+    int fd;                   /* -1: none */
     guint64 offset, size;
     GArray *headers; /* KnPair, owned strings; NULL: none */
 } KnReply;
@@ -33,8 +33,8 @@ struct KnRequest {
     struct MHD_Connection *connection;
     const char *method; /* one of the known ones, static */
     KnStage stage;
-    char *target; /* as sent, until it is parsed */
     KnUri *uri;
+    GError *uri_error; /* why there is no @uri */
     int service_index; /* -1: none yet */
     const KnService *service;
     guint first; /* segments of the service's prefix */
@@ -63,7 +63,7 @@ struct KnRequest {
     KnReply reply;
 };
 
-/* Takes @target; never fails. */
+/* Parses @target; never fails: what is wrong with it is told once the head has come. */
 KnRequest *kn_request_new (struct KnHttp *http, const char *target);
 KnRequest *kn_request_ref (KnRequest *req);
 void kn_request_unref (KnRequest *req);

@@ -30,9 +30,7 @@ on_target (void *data, const char *target, struct MHD_Connection *connection)
     KnHttp *http = data;
     KnRequest *req = kn_request_new (http, target);
 
-    g_mutex_lock (&http->lock);
-    http->in_flight++;
-    g_mutex_unlock (&http->lock);
+    g_atomic_int_inc (&http->in_flight);
     req->connection = connection;
     return req;
 }
@@ -50,9 +48,11 @@ on_completed (void *data, struct MHD_Connection *connection, void **state,
     if (req->upload != NULL)
         kn_upload_lost (req);
     kn_request_unref (req);
+    /* Who waits has set @closing before; GLib's broadcast is a system call even with nobody waiting. */
+    if (!g_atomic_int_dec_and_test (&http->in_flight) || !g_atomic_int_get (&http->closing))
+        return;
     g_mutex_lock (&http->lock);
-    if (--http->in_flight == 0)
-        g_cond_broadcast (&http->idle);
+    g_cond_broadcast (&http->idle);
     g_mutex_unlock (&http->lock);
 }
 
@@ -326,7 +326,7 @@ wait_idle (KnHttp *http, guint grace_ms)
     const gint64 deadline = g_get_monotonic_time () + (gint64)grace_ms * 1000;
 
     g_mutex_lock (&http->lock);
-    while (http->in_flight > 0)
+    while (g_atomic_int_get (&http->in_flight) > 0)
         if (!g_cond_wait_until (&http->idle, &http->lock, deadline))
             break;
     g_mutex_unlock (&http->lock);
@@ -373,8 +373,6 @@ void
 kn_http_write_metrics (const KnHttp *http, GString *out)
 {
     const KnHttpOptions *options = &http->options;
-    KnHttp *mutable_http = (KnHttp *)http;
-    guint in_flight;
 
     g_string_append (out, "# HELP kilonova_http_requests_total Requests answered.\n"
                           "# TYPE kilonova_http_requests_total counter\n");
@@ -384,14 +382,12 @@ kn_http_write_metrics (const KnHttp *http, GString *out)
                 out, "kilonova_http_requests_total{service=\"%s\",code=\"%uxx\"} %u\n",
                 i < options->n_services ? options->services[i]->name : "none", class + 1,
                 (guint)g_atomic_int_get (&http->counters[i][class]));
-    g_mutex_lock (&mutable_http->lock);
-    in_flight = http->in_flight;
-    g_mutex_unlock (&mutable_http->lock);
     g_string_append_printf (out,
                             "# TYPE kilonova_http_in_flight gauge\nkilonova_http_in_flight %u\n"
                             "# TYPE kilonova_http_queue gauge\nkilonova_http_queue %u\n"
                             "# TYPE kilonova_http_refused_total counter\n"
                             "kilonova_http_refused_total %u\n",
-                            in_flight, kn_workers_queued (http->workers),
+                            (guint)g_atomic_int_get (&http->in_flight),
+                            kn_workers_queued (http->workers),
                             (guint)g_atomic_int_get (&http->refused));
 }

@@ -21,9 +21,9 @@ struct KnHttp {
     gint stopping; /* atomic */
     gint closing;  /* atomic: answers ask to close the connection */
 
-    GMutex lock; /* guards in_flight and idle */
+    gint in_flight; /* atomic */
+    GMutex lock;    /* taken to signal or wait for @in_flight reaching 0 */
     GCond idle;
-    guint in_flight;
 
     gint (*counters)[KN_HTTP_STATUS_CLASSES]; /* atomic, one row a service and one for the rest */
     gint refused;                             /* atomic: answered 503 because the queue was full */
