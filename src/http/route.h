@@ -18,14 +18,19 @@ typedef struct {
     void (*abort) (gpointer sink);
 } KnBodySink;
 
-typedef enum { KN_INLINE, KN_WORKER } KnRun;
+/* Where a handler runs. */
+typedef enum {
+    KN_INLINE, /* on the connection's thread: memory and point reads only */
+    KN_WORKER, /* on a worker: whatever can wait */
+    KN_HEAVY, /* on one of few threads of their own: what burns CPU (password hashes), so that a storm of it delays nothing else */
+} KnRun;
 
 typedef struct {
     const char *method;
     const char *path; /* below the service's prefix: "/v2.1/servers/{id}" */
     KnHandler handler;
     KnRole role;
-    KnRun run; /* INLINE: memory and point reads only; else WORKER */
+    KnRun run;
     /* Bytes; 0: none is handed over (up to 64 KiB are read and ignored). With .sink: 0 is no limit of ours. */
     gsize max_body;
     /* Microversion minors, 0: no bound; outside of them the route does not exist (404). */

@@ -142,7 +142,8 @@ on_end (KnRequest *req)
         return send_reply (req);
     }
     MHD_suspend_connection (req->connection);
-    if (!kn_workers_push (req->http->workers, run_handler, kn_request_ref (req))) {
+    if (!kn_workers_push (req->row->route->run == KN_HEAVY ? req->http->heavy : req->http->workers,
+                          run_handler, kn_request_ref (req))) {
         kn_request_unref (req);
         refuse_busy (req);
         MHD_resume_connection (req->connection);
@@ -267,6 +268,8 @@ set_defaults (KnHttpOptions *options)
         options->threads = cores;
     if (options->workers == 0)
         options->workers = 4 * cores;
+    if (options->heavy == 0)
+        options->heavy = 2;
     if (options->max_connections == 0)
         options->max_connections = 10000;
     if (options->queue == 0)
@@ -308,6 +311,7 @@ kn_http_start (const KnHttpOptions *options, GError **error)
     if (fd < 0)
         return NULL;
     http->workers = kn_workers_new (http->options.workers, http->options.queue);
+    http->heavy = kn_workers_new (http->options.heavy, http->options.queue);
     if (!start_daemon (http, fd, cert, key, error))
         return NULL;
     fd = -1; /* the daemon's now */
@@ -349,6 +353,7 @@ kn_http_stop (KnHttp *http, guint grace_ms)
     g_atomic_int_set (&http->stopping, 1);
     g_rw_lock_writer_unlock (&http->gate);
     kn_workers_drain (http->workers);
+    kn_workers_drain (http->heavy);
     wait_idle (http, MIN (grace_ms, 1000));
     MHD_stop_daemon (g_steal_pointer (&http->daemon));
 }
@@ -360,6 +365,7 @@ kn_http_free (KnHttp *http)
         return;
     kn_http_stop (http, 0);
     kn_workers_free (http->workers);
+    kn_workers_free (http->heavy);
     kn_router_free (http->router);
     g_free (http->public_url);
     g_free (http->counters);

@@ -12,6 +12,7 @@ typedef struct {
     const char *tls_cert, *tls_key; /* PEM files, both or neither */
     guint threads;                  /* epoll threads; 0: one a core */
     guint workers;                  /* worker threads; 0: 4 a core */
+    guint heavy;                    /* threads for KN_HEAVY; 0: 2 */
     guint max_connections;          /* 0: 10,000 */
     guint queue;          /* requests waiting for a worker; more are answered 503; 0: 1,000 */
     guint idle_timeout_s; /* 0: 75 */

@@ -15,7 +15,7 @@ struct KnHttp {
     guint port;
     struct MHD_Daemon *daemon;
     KnRouter *router;
-    KnWorkers *workers;
+    KnWorkers *workers, *heavy;
     GRWLock
         gate; /* writer: turning @stopping on; readers: whoever is about to suspend for an upload */
     gint stopping; /* atomic */

@@ -154,6 +154,7 @@ static const KnRoute compute_routes[] = {
     { "POST", "/big", echo, .max_body = 300 * KIB, .run = KN_WORKER },
     { "GET", "/worker", echo, .run = KN_WORKER },
     { "GET", "/hold", hold, .run = KN_WORKER },
+    { "GET", "/heavy", hold, .run = KN_HEAVY },
     { "GET", "/token", echo, .role = KN_ROLE_TOKEN },
     { "GET", "/reader", echo, .role = KN_ROLE_READER },
     { "GET", "/member", echo, .role = KN_ROLE_MEMBER },
@@ -875,6 +876,34 @@ test_queue_full (void)
     hang_up (&refused);
 }
 
+/* Heavy work that takes all its threads leaves the workers alone. */
+static void
+test_heavy (void)
+{
+    g_autoptr (KnHttp) http = start (1, 10);
+    Client busy[3] = { dial (http), dial (http), dial (http) };
+    Client client = dial (http);
+    g_auto (Answer) answer = { 0 };
+
+    reset_stage ();
+    for (guint i = 0; i < 3; i++)
+        say (&busy[i], "GET /compute/heavy HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_for (&stage.waiting, 2);
+    answer = ask (&client, "GET /compute/worker", "");
+    g_assert_cmpuint (answer.status, ==, 200);
+    g_mutex_lock (&stage.lock);
+    stage.released = true;
+    g_cond_broadcast (&stage.changed);
+    g_mutex_unlock (&stage.lock);
+    for (guint i = 0; i < 3; i++) {
+        g_auto (Answer) done = hear (&busy[i], true);
+
+        g_assert_cmpuint (done.status, ==, 204);
+        hang_up (&busy[i]);
+    }
+    hang_up (&client);
+}
+
 static void
 upload (Client *client, const char *query, guint64 announced, const char *bytes, gsize len)
 {
@@ -1031,6 +1060,7 @@ main (int argc, char **argv)
     g_test_add_func ("/http/internal-error", test_internal_error);
     g_test_add_func ("/http/file", test_file);
     g_test_add_func ("/http/queue-full", test_queue_full);
+    g_test_add_func ("/http/heavy", test_heavy);
     g_test_add_func ("/http/sink", test_sink);
     g_test_add_func ("/http/sink-refused", test_sink_refused);
     g_test_add_func ("/http/sink-lost", test_sink_lost);
