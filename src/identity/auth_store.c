@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What authentication reads. */
+#include "identity/auth_store.h"
+
+#define USER_COLUMNS                                                                               \
+    "SELECT u.id, u.name, u.domain_id, d.name, u.password_hash, u.default_project_id,"             \
+    " u.enabled AND d.enabled, u.tokens_valid_after_us"                                            \
+    " FROM users u JOIN domains d ON d.id = u.domain_id "
+
+KN_STMT (USER_BY_ID, USER_COLUMNS "WHERE u.id = ?");
+KN_STMT (USER_BY_NAME, USER_COLUMNS "WHERE u.name = ? AND (d.id = ? OR d.name = ?)");
+
+#define PROJECT_COLUMNS                                                                            \
+    "SELECT p.id, p.name, p.domain_id, d.name, p.enabled AND d.enabled, p.tokens_valid_after_us"   \
+    " FROM projects p JOIN domains d ON d.id = p.domain_id "
+
+KN_STMT (PROJECT_BY_ID, PROJECT_COLUMNS "WHERE p.id = ?");
+KN_STMT (PROJECT_BY_NAME, PROJECT_COLUMNS "WHERE p.name = ? AND (d.id = ? OR d.name = ?)");
+KN_STMT (DOMAIN_FIND,
+         "SELECT id, name, NULL, NULL, enabled, 0 FROM domains WHERE id = ? OR name = ?");
+
+/* A role that is assigned, and for admin and member the weaker built-in ones. */
+KN_STMT (ROLES, "SELECT DISTINCT r.id, r.name FROM roles r, role_assignments a"
+                " JOIN roles held ON held.id = a.role_id"
+                " WHERE a.user_id = ? AND a.target_type = ? AND a.target_id = ?"
+                " AND (r.id = held.id OR (held.name = 'admin' AND r.name IN ('member', 'reader'))"
+                " OR (held.name = 'member' AND r.name = 'reader')) ORDER BY r.name");
+KN_STMT (REVOKED, "SELECT 1 FROM token_revocations WHERE audit_id = ?");
+KN_STMT (REVOKE_FORGET, "DELETE FROM token_revocations WHERE expires_us < ? OR audit_id = ?");
+KN_STMT (REVOKE, "INSERT INTO token_revocations (audit_id, expires_us) VALUES (?, ?)");
+
+void
+kn_auth_user_free (KnAuthUser *user)
+{
+    if (!user)
+        return;
+    g_free (user->id);
+    g_free (user->name);
+    g_free (user->domain_id);
+    g_free (user->domain_name);
+    g_free (user->password_hash);
+    g_free (user->default_project_id);
+    g_free (user);
+}
+
+void
+kn_auth_target_free (KnAuthTarget *target)
+{
+    if (!target)
+        return;
+    g_free (target->id);
+    g_free (target->name);
+    g_free (target->domain_id);
+    g_free (target->domain_name);
+    g_free (target);
+}
+
+static void
+free_role (gpointer data)
+{
+    KnAuthRole *role = data;
+
+    g_free (role->id);
+    g_free (role->name);
+    g_free (role);
+}
+
+static KnAuthUser *
+find_user (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values, GError **error)
+{
+    g_autoptr (KnRows) rows = kn_db_query (db, stmt, values, n_values, error);
+
+    if (!rows || !kn_rows_next (rows, error))
+        return NULL;
+
+    KnAuthUser *user = g_new0 (KnAuthUser, 1);
+    user->id = kn_rows_dup (rows, 0);
+    user->name = kn_rows_dup (rows, 1);
+    user->domain_id = kn_rows_dup (rows, 2);
+    user->domain_name = kn_rows_dup (rows, 3);
+    user->password_hash = kn_rows_dup (rows, 4);
+    user->default_project_id = kn_rows_dup (rows, 5);
+    user->enabled = kn_rows_int (rows, 6) != 0;
+    user->tokens_valid_after_us = kn_rows_int (rows, 7);
+    return user;
+}
+
+static KnAuthTarget *
+find_target (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values, GError **error)
+{
+    g_autoptr (KnRows) rows = kn_db_query (db, stmt, values, n_values, error);
+
+    if (!rows || !kn_rows_next (rows, error))
+        return NULL;
+
+    KnAuthTarget *target = g_new0 (KnAuthTarget, 1);
+    target->id = kn_rows_dup (rows, 0);
+    target->name = kn_rows_dup (rows, 1);
+    target->domain_id = kn_rows_dup (rows, 2);
+    target->domain_name = kn_rows_dup (rows, 3);
+    target->enabled = kn_rows_int (rows, 4) != 0;
+    target->tokens_valid_after_us = kn_rows_int (rows, 5);
+    return target;
+}
+
+KnAuthUser *
+kn_auth_store_find_user (KnDb *db, const char *id, GError **error)
+{
+    return find_user (db, &USER_BY_ID, KN_BIND (kn_text (id)), error);
+}
+
+KnAuthUser *
+kn_auth_store_find_user_by_name (KnDb *db, const char *name, const char *domain_id,
+                                 const char *domain_name, GError **error)
+{
+    return find_user (db, &USER_BY_NAME,
+                      KN_BIND (kn_text (name), kn_text (domain_id), kn_text (domain_name)), error);
+}
+
+KnAuthTarget *
+kn_auth_store_find_project (KnDb *db, const char *id, GError **error)
+{
+    return find_target (db, &PROJECT_BY_ID, KN_BIND (kn_text (id)), error);
+}
+
+KnAuthTarget *
+kn_auth_store_find_project_by_name (KnDb *db, const char *name, const char *domain_id,
+                                    const char *domain_name, GError **error)
+{
+    return find_target (db, &PROJECT_BY_NAME,
+                        KN_BIND (kn_text (name), kn_text (domain_id), kn_text (domain_name)),
+                        error);
+}
+
+KnAuthTarget *
+kn_auth_store_find_domain (KnDb *db, const char *id, const char *name, GError **error)
+{
+    return find_target (db, &DOMAIN_FIND, KN_BIND (kn_text (id), kn_text (name)), error);
+}
+
+GPtrArray *
+kn_auth_store_list_roles (KnDb *db, const char *user_id, KnScope scope, const char *target_id,
+                          GError **error)
+{
+    g_autoptr (GPtrArray) roles = g_ptr_array_new_with_free_func (free_role);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnRows) rows = kn_db_query (
+        db, &ROLES,
+        KN_BIND (kn_text (user_id), kn_text (scope == KN_SCOPE_DOMAIN ? "domain" : "project"),
+                 kn_text (target_id)),
+        error);
+
+    if (!rows)
+        return NULL;
+    while (kn_rows_next (rows, &local)) {
+        KnAuthRole *role = g_new0 (KnAuthRole, 1);
+
+        role->id = kn_rows_dup (rows, 0);
+        role->name = kn_rows_dup (rows, 1);
+        g_ptr_array_add (roles, role);
+    }
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return NULL;
+    }
+    return g_steal_pointer (&roles);
+}
+
+bool
+kn_auth_store_is_revoked (KnDb *db, const char *audit_id, bool *out_revoked, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnRows) rows = kn_db_query (db, &REVOKED, KN_BIND (kn_text (audit_id)), error);
+
+    if (!rows)
+        return false;
+    bool revoked = kn_rows_next (rows, &local);
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return false;
+    }
+    *out_revoked = revoked;
+    return true;
+}
+
+/* What write_revocation() needs inside its transaction. */
+typedef struct {
+    const char *audit_id;
+    gint64 expires_us, now_us;
+} KnRevocation;
+
+static bool
+write_revocation (KnDb *db, gpointer data, GError **error)
+{
+    const KnRevocation *r = data;
+
+    return kn_db_exec (db, &REVOKE_FORGET, KN_BIND (kn_int (r->now_us), kn_text (r->audit_id)),
+                       NULL, error)
+           && kn_db_exec (db, &REVOKE, KN_BIND (kn_text (r->audit_id), kn_int (r->expires_us)),
+                          NULL, error);
+}
+
+bool
+kn_auth_store_revoke (KnDb *db, const char *audit_id, gint64 expires_us, gint64 now_us,
+                      GError **error)
+{
+    return kn_db_txn (db, write_revocation, &(KnRevocation){ audit_id, expires_us, now_us }, error);
+}
