@@ -136,9 +136,20 @@ write_links (KnJw *w, const KnRequest *req, const GPtrArray *rows, bool more)
     kn_jw_string_member (w, "schema", "/v2/schemas/images");
 }
 
+/* "/v2/images/" names an image with an empty id. */
+bool
+kn_image_api_no_id (KnRequest *req, GError **error)
+{
+    kn_error_public (error, KN_ERROR_NOT_FOUND, "No image ID was given.");
+    return false;
+}
+
 bool
 kn_image_api_list (KnRequest *req, GError **error)
 {
+    if (g_str_has_suffix (kn_request_path (req), "/"))
+        return kn_image_api_no_id (req, error);
+
     g_autoptr (KnImageQuery) query = kn_image_query_parse (req, error);
     KnDb *db = query ? db_of (req, error) : NULL;
     bool more = false;
@@ -290,7 +301,6 @@ kn_image_api_patch (KnRequest *req, GError **error)
         = { .editor = { .auth = kn_request_auth (req) }, .v20 = has_type (req, KN_PATCH_TYPE_V20) };
 
     if (!patch.v20 && !has_type (req, KN_PATCH_TYPE_V21)) {
-        kn_request_add_header (req, "Accept-Patch", KN_PATCH_TYPE_V21 ", " KN_PATCH_TYPE_V20);
         kn_error_public (error, KN_ERROR_MEDIA_TYPE, "A patch has the type %s or %s.",
                          KN_PATCH_TYPE_V21, KN_PATCH_TYPE_V20);
         return false;

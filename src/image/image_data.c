@@ -49,11 +49,10 @@ read_stored (gpointer data, guint64 offset, void *buffer, gsize len)
     return up->images->store->ops->put_read (up->put, offset, buffer, len);
 }
 
-/* Gives back what the upload holds; without success the image is queued again and no bytes stay. */
+/* Ends the claim: without success the image is queued again and no bytes stay. Repeatable. */
 static void
-upload_abort (gpointer data)
+give_back (Upload *up)
 {
-    Upload *up = data;
     const KnStoreOps *store = up->images->store->ops;
     g_autoptr (GError) error = NULL;
     bool moved = false;
@@ -66,7 +65,16 @@ upload_abort (gpointer data)
             kn_log (KN_LOG_WARNING, "an interrupted upload stays `saving` until the next start",
                     "image", up->row->id, "error", error->message, NULL);
     }
-    store->put_free (up->put);
+    up->committed = up->claimed = false;
+    store->put_free (g_steal_pointer (&up->put));
+}
+
+static void
+upload_abort (gpointer data)
+{
+    Upload *up = data;
+
+    give_back (up);
     g_checksum_free (up->md5);
     g_checksum_free (up->sha512);
     g_free (up->head);
@@ -185,7 +193,7 @@ store_bytes (Upload *up, const char *bytes, gsize len, GError **error)
         kn_log (KN_LOG_ERROR, "the image store is full", "image", up->row->id, NULL);
         g_error_free (failed);
         kn_error_public (error, KN_ERROR_NO_SPACE,
-                         "The image store is full. The image is queued again.");
+                         "There is no space left for image data. The image is queued again.");
         return false;
     }
     g_propagate_error (error, failed);
@@ -208,10 +216,8 @@ judge_head (Upload *up, GError **error)
 }
 
 static bool
-upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GError **error)
+take_bytes (Upload *up, const char *bytes, gsize len, GError **error)
 {
-    Upload *up = data;
-
     up->received += len;
     if (up->received > up->images->max_size)
         return refuse_size (up->images, error);
@@ -228,6 +234,18 @@ upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GErro
             return false;
     }
     return len == 0 || store_bytes (up, bytes, len, error);
+}
+
+static bool
+upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GError **error)
+{
+    Upload *up = data;
+
+    if (take_bytes (up, bytes, len, error))
+        return true;
+    /* Now and not when we are freed: the client may have its answer before that. */
+    give_back (up);
+    return false;
 }
 
 static void
@@ -286,8 +304,11 @@ upload_finish (KnRequest *req, gpointer data, GError **error)
     KnDb *db = kn_db_thread (up->images->db, error);
 
     if (!db || (!up->judged && !judge_head (up, error)) || !judge_whole (up, error)
-        || !check_room (up->images, db, up->row, up->received, error) || !activate (up, db, error))
+        || !check_room (up->images, db, up->row, up->received, error)
+        || !activate (up, db, error)) {
+        give_back (up);
         return false;
+    }
     kn_log (KN_LOG_INFO, "image uploaded", "request", kn_request_id (req), "image", up->row->id,
             "project", up->row->owner, "format", up->row->disk_format, NULL);
     kn_request_reply_empty (req, 204);

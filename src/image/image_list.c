@@ -168,6 +168,8 @@ read_sort (KnImageQuery *query, const char *name, const char *value, GError **er
     g_auto (GStrv) items = g_strsplit (value, ",", MAX_SORTS + 2);
 
     query->sort_given = true;
+    if (!items[0])
+        return refuse (error, name, "a list of keys");
     for (guint i = 0; items[i]; i++) {
         g_auto (GStrv) parts = g_strsplit (items[i], ":", 2);
         if (!parts[0])

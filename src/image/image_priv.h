@@ -193,6 +193,7 @@ GPtrArray *kn_image_query_run (const KnImageQuery *query, KnDb *db, const KnAuth
 /* Handlers, one group a file. */
 bool kn_image_api_versions (KnRequest *req, GError **error);
 bool kn_image_api_schema (KnRequest *req, GError **error);
+bool kn_image_api_no_id (KnRequest *req, GError **error);
 bool kn_image_api_list (KnRequest *req, GError **error);
 bool kn_image_api_create (KnRequest *req, GError **error);
 bool kn_image_api_show (KnRequest *req, GError **error);

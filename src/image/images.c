@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Image service: context, recovery, and the table of routes. */
-#include <unistd.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "image/image_priv.h"
+#include "image/patch.h"
 
 #define MAX_IMAGES_DEFAULT 10000
 
@@ -70,6 +71,8 @@ write_fault (KnRequest *req, guint status, const GError *error)
 {
     g_autoptr (KnJw) w = kn_jw_new ();
 
+    if (status == 415 && strcmp (kn_request_method (req), "PATCH") == 0)
+        kn_request_add_header (req, "Accept-Patch", KN_PATCH_TYPE_V21 ", " KN_PATCH_TYPE_V20);
     kn_jw_object (w);
     kn_jw_object_member (w, "error");
     kn_jw_int_member (w, "code", status);
@@ -100,6 +103,7 @@ static const KnRoute routes[] = {
     { "GET", "/v2/schemas/members", kn_image_api_schema, KN_ROLE_TOKEN, KN_INLINE,
       .data = "members" },
     { "GET", "/v2/images", kn_image_api_list, KN_ROLE_READER, KN_WORKER },
+    { "DELETE", "/v2/images", kn_image_api_no_id, KN_ROLE_READER, KN_INLINE },
     { "POST", "/v2/images", kn_image_api_create, KN_ROLE_MEMBER, KN_WORKER, BODY_MAX },
     { "GET", IMAGE, kn_image_api_show, KN_ROLE_READER, KN_INLINE },
     { "PATCH", IMAGE, kn_image_api_patch, KN_ROLE_MEMBER, KN_WORKER, BODY_MAX },
