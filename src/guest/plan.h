@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestPlan, kn_guest_plan_free)
  * at create and rebuild. @facts needs only what was asked for. Errors (public): BAD_REQUEST. */
 bool kn_guest_check (const KnGuestFacts *facts, GError **error);
 
+/* Whether the server gets a config drive: by the user's word, the image's or the cloud's. */
+bool kn_guest_wants_config_drive (const KnGuestFacts *facts);
+
 gsize kn_guest_plan_count (const KnGuestPlan *plan);
 const KnGuestDecision *kn_guest_plan_decision (const KnGuestPlan *plan, gsize index);
 const KnGuestDecision *kn_guest_plan_find (const KnGuestPlan *plan,

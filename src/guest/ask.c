@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking: what image, server and flavor say, under current names, and which of them wins. */
+#include <string.h>
+
+#include "base/util.h"
+#include "guest/guest_priv.h"
+
+const KnGuestConfig kn_guest_config_default = {
+    .vnc = true,
+    .spice_agent = true,
+    .vnc_listen = "127.0.0.1",
+    .spice_listen = "127.0.0.1",
+    .serial_listen = "127.0.0.1",
+    .serial_port_first = 10000,
+    .balloon_period_s = 10,
+    .pointer_model = "usbtablet",
+    .rng_path = "/dev/urandom",
+};
+
+void
+kn_guest_fail (GError **error, const char *stage_and_class, const char *format, ...)
+{
+    va_list args;
+    va_start (args, format);
+    g_autofree char *sentence = g_strdup_vprintf (format, args);
+    va_end (args);
+    kn_error_public_type (error, KN_ERROR_BAD_REQUEST, stage_and_class, "%s", sentence);
+}
+
+static void
+hear (KnDraft *draft, const char *name, const char *value, const char *place, const char *said_as)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    if (row && row->flags & KN_PROPERTY_ANY_CASE) {
+        g_autofree char *canonical = kn_guest_property_canonical (row, value);
+        value = g_string_chunk_insert_const (draft->plan->text, canonical);
+    }
+    KnSaid *said = g_new (KnSaid, 1);
+    *said = (KnSaid){ .text = value, .source = kn_keep (draft, "%s %s", place, said_as) };
+    g_hash_table_replace (draft->properties, g_strdup (name), said);
+}
+
+/* VMware's images name their adapter; everything but ide is a SCSI controller of that model (objects/image_meta.py). */
+static void
+hear_vmware_adapter (KnDraft *draft, const char *value)
+{
+    bool ide = strcmp (value, "ide") == 0;
+    hear (draft, "hw_disk_bus", ide ? "ide" : "scsi", "image", "vmware_adaptertype");
+    if (!ide)
+        hear (draft, "hw_scsi_model", value, "image", "vmware_adaptertype");
+}
+
+static const char *
+current_name (const KnDraft *draft, const char *name)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    if (!row || g_strcmp0 (row->legacy, name) != 0)
+        return name;
+    bool ours = strcmp (name, "hw_ovirt_guest_agent") == 0; /* Nova does not know this twin */
+    return ours && draft->profile->like_nova ? name : row->name;
+}
+
+/* Legacy names first, so that current ones replace them where both stand. */
+static void
+hear_image (KnDraft *draft, GHashTable *image)
+{
+    GHashTableIter iter;
+    gpointer name, value;
+    g_hash_table_iter_init (&iter, image);
+    while (g_hash_table_iter_next (&iter, &name, &value)) {
+        const char *current = current_name (draft, name);
+        if (strcmp (name, "vmware_adaptertype") == 0)
+            hear_vmware_adapter (draft, value);
+        else if (current != (const char *)name)
+            hear (draft, current, value, "image", name);
+    }
+
+    g_hash_table_iter_init (&iter, image);
+    while (g_hash_table_iter_next (&iter, &name, &value))
+        if (current_name (draft, name) == (const char *)name)
+            hear (draft, name, value, "image", name);
+}
+
+static void
+hear_server (KnDraft *draft, GHashTable *server)
+{
+    GHashTableIter iter;
+    gpointer name, value;
+    g_hash_table_iter_init (&iter, server);
+    while (g_hash_table_iter_next (&iter, &name, &value))
+        hear (draft, current_name (draft, name), value, "server", name);
+}
+
+static bool
+is_windows (const KnDraft *draft)
+{
+    const char *os_type = draft->facts->os_type;
+    if (!os_type)
+        return false;
+    /* Nova compares the raw column; "Windows" is no Windows there. */
+    return draft->profile->like_nova ? strcmp (os_type, "windows") == 0
+                                     : g_ascii_strcasecmp (os_type, "windows") == 0;
+}
+
+KnDraft *
+kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error)
+{
+    const KnGuestProfile *profile = kn_guest_profile_find (facts->profile);
+    if (!profile) {
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "There is no profile '%s'; known are kilonova-1 and nova-26.",
+                       facts->profile);
+        return NULL;
+    }
+
+    KnDraft *draft = g_new0 (KnDraft, 1);
+    draft->facts = facts;
+    draft->host = &facts->host;
+    draft->config = facts->config ? facts->config : &kn_guest_config_default;
+    draft->profile = profile;
+    draft->plan = plan;
+    draft->properties = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    if (facts->image_properties)
+        hear_image (draft, facts->image_properties);
+    if (facts->server_properties)
+        hear_server (draft, facts->server_properties);
+
+    draft->host_known = facts->host.arch != NULL;
+    draft->kvm = g_strcmp0 (facts->host.virt_type, "qemu") != 0;
+    draft->windows = is_windows (draft);
+    return draft;
+}
+
+void
+kn_draft_free (KnDraft *draft)
+{
+    if (!draft)
+        return;
+    g_hash_table_unref (draft->properties);
+    g_free (draft->slots);
+    g_free (draft);
+}
+
+KnSaid
+kn_property (const KnDraft *draft, const char *name)
+{
+    const KnSaid *said = g_hash_table_lookup (draft->properties, name);
+    return said ? *said : (KnSaid){ NULL, NULL };
+}
+
+KnSaid
+kn_spec (const KnDraft *draft, const char *name)
+{
+    const char *text
+        = draft->facts->extra_specs ? g_hash_table_lookup (draft->facts->extra_specs, name) : NULL;
+    if (!text)
+        return (KnSaid){ NULL, NULL };
+    g_autofree char *source = g_strdup_printf ("flavor %s", name);
+    return (KnSaid){ text, g_string_chunk_insert (draft->plan->text, source) };
+}
+
+/* oslo.utils' strutils.bool_from_string: everything that is not one of these is false. */
+bool
+kn_true (KnSaid said)
+{
+    bool yes = false;
+    return said.text && kn_parse_bool (said.text, &yes) && yes;
+}
+
+bool
+kn_is (KnSaid said, const char *value)
+{
+    return said.text && strcmp (said.text, value) == 0;
+}
+
+bool
+kn_read_int (const char *text, gint64 *out_value)
+{
+    g_autofree char *trimmed = g_strstrip (g_strdup (text));
+    const char *digits = *trimmed == '+' ? trimmed + 1 : trimmed;
+    return kn_parse_int (digits, G_MININT64, G_MAXINT64, out_value);
+}
+
+gint64
+kn_number (KnSaid said)
+{
+    gint64 value = 0;
+    if (said.text)
+        (void)kn_read_int (said.text, &value);
+    return value;
+}
+
+static bool
+say_the_same (const KnGuestProperty *row, KnSaid image, KnSaid flavor)
+{
+    if (row->type == KN_PROPERTY_BOOL)
+        return kn_true (image) == kn_true (flavor);
+    return strcmp (image.text, flavor.text) == 0;
+}
+
+bool
+kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    g_assert (row && row->spec);
+    KnSaid image = kn_property (draft, name), flavor = kn_spec (draft, row->spec);
+
+    if (row->wins == KN_WINS_EQUAL && image.text && flavor.text
+        && !say_the_same (row, image, flavor)) {
+        kn_guest_fail (
+            error, row->conflict,
+            "Image and flavor disagree: %s is '%s' on the image, %s is '%s' on the flavor; "
+            "they have to say the same.",
+            name, image.text, row->spec, flavor.text);
+        return false;
+    }
+
+    bool flavor_first = row->wins == KN_WINS_FLAVOR || row->wins == KN_WINS_EQUAL;
+    if (row->wins == KN_WINS_EITHER)
+        flavor_first = kn_true (flavor);
+    KnSaid first = flavor_first ? flavor : image;
+    *out_said = first.text ? first : flavor_first ? image : flavor;
+    return true;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be known before a host is chosen. Nova checks part of it at the API and finds the rest on the host, after it has
+ * said 202; our own profiles make a trial plan here, by the same code as the real one. */
+#include <string.h>
+
+#include "base/util.h"
+#include "guest/guest_priv.h"
+
+static bool
+check_image (const KnDraft *draft, GError **error)
+{
+    const KnGuestFacts *facts = draft->facts;
+    KnSaid drive = kn_property (draft, "img_config_drive");
+    if (drive.text && !kn_is (drive, "optional") && !kn_is (drive, "mandatory")) {
+        kn_guest_fail (error, "api/InvalidImageConfigDrive",
+                       "img_config_drive is '%s'; allowed are optional, mandatory.", drive.text);
+        return false;
+    }
+    if (facts->memory_mib < facts->image_min_ram_mib) {
+        kn_guest_fail (error, "api/FlavorMemoryTooSmall",
+                       "The image needs %" G_GUINT64_FORMAT
+                       " MiB of memory, the flavor has %" G_GUINT64_FORMAT ".",
+                       facts->image_min_ram_mib, facts->memory_mib);
+        return false;
+    }
+    if (facts->root_gib != 0 && facts->root_gib < facts->image_min_disk_gib) {
+        kn_guest_fail (error, "api/FlavorDiskSmallerThanMinDisk",
+                       "The image needs a disk of %" G_GUINT64_FORMAT
+                       " GiB, the flavor has %" G_GUINT64_FORMAT ".",
+                       facts->image_min_disk_gib, facts->root_gib);
+        return false;
+    }
+    return true;
+}
+
+/* The user's word, where there is one, has to be a boolean or nothing. */
+static bool
+check_config_drive (const KnDraft *draft, GError **error)
+{
+    bool yes;
+    const char *said = draft->facts->config_drive;
+    if (!said || !*said || kn_parse_bool (said, &yes))
+        return true;
+    kn_guest_fail (error, "api/ConfigDriveInvalidValue",
+                   "config_drive is '%s'; it has to be true or false.", said);
+    return false;
+}
+
+/* Nova's parser: booleans never fail, whole numbers have no range. */
+static bool
+is_readable (const KnDraft *draft, const KnGuestProperty *row, const char *value)
+{
+    gint64 number;
+    if (row->effect && g_strcmp0 (row->effect, "os/type/@arch") == 0)
+        return kn_architecture_canonical (value) != NULL;
+    if (!draft->profile->like_nova)
+        return kn_guest_property_allows (row, value, NULL);
+    if (row->flags & KN_PROPERTY_OURS)
+        return true;
+    if (row->type == KN_PROPERTY_INT)
+        return kn_read_int (value, &number);
+    return row->type != KN_PROPERTY_ENUM || kn_guest_property_allows (row, value, NULL);
+}
+
+static bool
+check_value (const KnDraft *draft, const KnGuestProperty *row, KnSaid said, GError **error)
+{
+    if (is_readable (draft, row, said.text))
+        return true;
+    g_autofree char *allowed = NULL;
+    (void)kn_guest_property_allows (row, said.text, &allowed);
+    kn_guest_fail (error, "api/InvalidRequest", "%s is '%.200s'; allowed is %s.", said.source,
+                   said.text, allowed ? allowed : "the name of an architecture");
+    return false;
+}
+
+static bool
+check_properties (KnDraft *draft, GError **error)
+{
+    GHashTableIter iter;
+    gpointer name, said;
+    g_hash_table_iter_init (&iter, draft->properties);
+    while (g_hash_table_iter_next (&iter, &name, &said)) {
+        const KnGuestProperty *row = kn_guest_property_find (name);
+        if (row && !check_value (draft, row, *(KnSaid *)said, error))
+            return false;
+    }
+    return true;
+}
+
+/* Nova leaves extra specs to the code that uses them. */
+static bool
+check_specs (KnDraft *draft, GError **error)
+{
+    GHashTableIter iter;
+    gpointer name;
+    if (draft->profile->like_nova || !draft->facts->extra_specs)
+        return true;
+    g_hash_table_iter_init (&iter, draft->facts->extra_specs);
+    while (g_hash_table_iter_next (&iter, &name, NULL)) {
+        const KnGuestProperty *row = kn_guest_spec_find (name);
+        if (row && !check_value (draft, row, kn_spec (draft, name), error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+check_pick (KnDraft *draft, const char *name, GError **error)
+{
+    KnSaid said;
+    return kn_pick (draft, name, &said, error);
+}
+
+/* In Nova's order, so that the first of several mistakes is the same one (compute/api.py, _validate_flavor_image_numa_pci). */
+bool
+kn_check_asked (KnDraft *draft, GError **error)
+{
+    bool encrypted;
+    return check_config_drive (draft, error) && check_image (draft, error)
+           && check_properties (draft, error) && check_specs (draft, error)
+           && kn_encryption_check (draft, &encrypted, error) && check_pick (draft, "hw_pmu", error)
+           && kn_serial_check (draft, error) && kn_realtime_check (draft, error)
+           && kn_topology_check (draft, error)
+           && (draft->facts->vcpus <= 1 || check_pick (draft, "hw_vif_multiqueue_enabled", error))
+           && kn_numa_check (draft, error);
+}
+
+/* Peak and burst do nothing without the average of their direction. */
+static bool
+check_bandwidth (const KnDraft *draft, GError **error)
+{
+    const char *const directions[] = { "inbound", "outbound" }, *const what[] = { "peak", "burst" };
+    for (gsize d = 0; d < G_N_ELEMENTS (directions); d++)
+        for (gsize i = 0; i < G_N_ELEMENTS (what); i++) {
+            g_autofree char *average = g_strdup_printf ("quota:vif_%s_average", directions[d]);
+            g_autofree char *spec = g_strdup_printf ("quota:vif_%s_%s", directions[d], what[i]);
+            if (!kn_spec (draft, spec).text || kn_spec (draft, average).text)
+                continue;
+            kn_guest_fail (error, "api/InvalidRequest", "Extra spec %s has no effect without %s.",
+                           spec, average);
+            return false;
+        }
+    return true;
+}
+
+/* Where a wish needs another, Nova ignores the one without the other. */
+static bool
+check_companions (const KnDraft *draft, GError **error)
+{
+    KnSaid boot = kn_property (draft, "os_secure_boot"),
+           firmware = kn_property (draft, "hw_firmware_type");
+    KnSaid spec = kn_spec (draft, "os:secure_boot");
+    if (kn_is (firmware, "bios") && (kn_is (boot, "required") || kn_is (spec, "required"))) {
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "Secure Boot is required (%s), but hw_firmware_type is 'bios'.",
+                       kn_is (boot, "required") ? boot.source : spec.source);
+        return false;
+    }
+    return check_bandwidth (draft, error);
+}
+
+static bool
+try_plan (const KnGuestFacts *facts, GError **error)
+{
+    KnGuestFacts trial = *facts;
+    trial.host = (KnGuestHost){ .virt_type = facts->host.virt_type };
+    g_autoptr (KnGuestPlan) plan = kn_guest_plan_new (&trial, error);
+    return plan != NULL;
+}
+
+bool
+kn_guest_check (const KnGuestFacts *facts, GError **error)
+{
+    g_autoptr (KnGuestPlan) scratch = kn_guest_plan_new_empty ();
+    g_autoptr (KnDraft) draft = kn_draft_new (facts, scratch, error);
+    if (!draft || !kn_check_asked (draft, error))
+        return false;
+    if (draft->profile->like_nova)
+        return true;
+    return check_companions (draft, error) && kn_nic_model_check (draft, error)
+           && try_plan (facts, error);
+}
+
+bool
+kn_guest_wants_config_drive (const KnGuestFacts *facts)
+{
+    bool yes = false;
+    const char *image = facts->image_properties
+                            ? g_hash_table_lookup (facts->image_properties, "img_config_drive")
+                            : NULL;
+    if (g_strcmp0 (image, "mandatory") == 0 || (facts->config && facts->config->force_config_drive))
+        return true;
+    return facts->config_drive && kn_parse_bool (facts->config_drive, &yes) && yes;
+}

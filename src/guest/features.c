@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypervisor features besides Hyper-V's: ACPI, APIC, crash notes, hiding, performance counters. */
+#include "guest/guest_priv.h"
+
+static const KnRule rule_acpi
+    = { "features.acpi", "Guests shut down and find their devices by ACPI.", false };
+static const KnRule rule_apic = { "features.apic", "More than one CPU needs an APIC.", false };
+static const KnRule rule_vmcoreinfo
+    = { "features.vmcoreinfo", "A crashed guest's memory can be read from outside.", false };
+static const KnRule rule_hidden
+    = { "features.hidden", "The hypervisor's signature is hidden, as asked.", false };
+static const KnRule rule_pmu = { "features.pmu", "Performance counters are as asked.", false };
+
+/* True if one of three says so; none of them can take it back (Nova 26.2, _set_features). */
+static KnSaid
+find_hidden (KnDraft *draft)
+{
+    const KnSaid all[]
+        = { kn_spec (draft, "hw:hide_hypervisor_id"), kn_spec (draft, "hide_hypervisor_id"),
+            kn_property (draft, "img_hide_hypervisor_id") };
+    for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
+        if (kn_true (all[i]))
+            return all[i];
+    return (KnSaid){ NULL, NULL };
+}
+
+static bool
+decide_pmu (KnDraft *draft, GError **error)
+{
+    KnSaid said;
+    if (!kn_pick (draft, "hw_pmu", &said, error))
+        return false;
+    if (said.text) {
+        kn_because (draft, &rule_pmu, said.source);
+        kn_decide (draft, "features/pmu/@state", kn_true (said) ? "on" : "off");
+    }
+    return true;
+}
+
+bool
+kn_decide_features (KnDraft *draft, GError **error)
+{
+    KnSaid hidden = find_hidden (draft);
+    kn_because (draft, &rule_acpi, NULL);
+    kn_decide (draft, "features/acpi", "");
+    if (!draft->config->no_apic) {
+        kn_because (draft, &rule_apic, NULL);
+        kn_decide (draft, "features/apic", "");
+    }
+    if (draft->windows)
+        kn_decide_hyperv (draft, hidden);
+    if (draft->x86 || g_strcmp0 (draft->arch, "aarch64") == 0) {
+        kn_because (draft, &rule_vmcoreinfo, NULL);
+        kn_decide (draft, "features/vmcoreinfo", "");
+    }
+    if (hidden.text) {
+        kn_because (draft, &rule_hidden, hidden.source);
+        kn_decide (draft, "features/kvm/hidden/@state", "on");
+    }
+    return decide_pmu (draft, error);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Machine and firmware: architecture, machine type, BIOS or UEFI, Secure Boot, and what is booted. */
+#include <string.h>
+
+#include "guest/guest_priv.h"
+
+static const KnRule rule_arch
+    = { "firmware.arch", "The guest has the host's architecture unless its image names another.",
+        false };
+static const KnRule rule_kind = { "firmware.hvm", "KVM and QEMU run unmodified guests.", false };
+static const KnRule rule_machine_said
+    = { "firmware.machine-said", "The image names the machine type.", false };
+static const KnRule rule_machine_default
+    = { "firmware.machine-default", "Nobody named a machine type, so the cloud's default is taken.",
+        false };
+static const KnRule rule_machine_pinned
+    = { "firmware.machine-pinned",
+        "The machine type is pinned to its concrete version, so that an upgrade of QEMU does not "
+        "change hardware under the guest.",
+        false };
+static const KnRule rule_machine_frozen
+    = { "firmware.machine-frozen",
+        "The machine type was frozen at the first start and changes only by rebuild.", false };
+static const KnRule rule_uefi = { "firmware.uefi", "The guest boots by UEFI.", false };
+static const KnRule rule_secure
+    = { "firmware.secure-boot", "Secure Boot checks what the firmware starts.", false };
+static const KnRule rule_boot = { "firmware.boot", "The guest boots from its first disk.", false };
+static const KnRule rule_boot_menu
+    = { "firmware.boot-menu", "The firmware shows its boot menu.", false };
+static const KnRule rule_kernel
+    = { "firmware.kernel", "The image comes with a kernel of its own, which is started directly.",
+        false };
+static const KnRule rule_smbios
+    = { "firmware.smbios", "The SMBIOS tables carry what sysinfo says.", false };
+
+const char *
+kn_default_machine (const KnDraft *draft)
+{
+    const char *const *said = draft->config->machine_types;
+    for (gsize i = 0; said && said[i]; i++) {
+        gsize len = strlen (draft->arch);
+        if (strncmp (said[i], draft->arch, len) == 0 && said[i][len] == '=')
+            return said[i] + len + 1;
+    }
+    return draft->profile->machine;
+}
+
+/* "q35" and "pc" follow the installed QEMU; the concrete type behind them stays. */
+static const char *
+pin (const KnDraft *draft, const char *machine)
+{
+    if (draft->profile->like_nova)
+        return machine;
+    if (strcmp (machine, "q35") == 0 && draft->host->default_q35)
+        return draft->host->default_q35;
+    if (strcmp (machine, "pc") == 0 && draft->host->default_pc)
+        return draft->host->default_pc;
+    return machine;
+}
+
+static const char *
+choose_arch (const KnDraft *draft)
+{
+    KnSaid emulate = kn_property (draft, "hw_emulation_architecture");
+    KnSaid arch = emulate.text ? emulate : kn_property (draft, "hw_architecture");
+    if (arch.text)
+        return kn_architecture_canonical (arch.text);
+    return draft->host->arch ? draft->host->arch : "x86_64";
+}
+
+static bool
+asks_secure_boot (const KnDraft *draft)
+{
+    return kn_is (kn_property (draft, "os_secure_boot"), "required")
+           || kn_is (kn_spec (draft, "os:secure_boot"), "required");
+}
+
+/* Nova ignores os_secure_boot=required on a BIOS guest; we take it to mean what it needs. */
+static bool
+choose_uefi (KnDraft *draft)
+{
+    const char *frozen = kn_frozen (draft, "firmware");
+    if (frozen)
+        return strcmp (frozen, "uefi") == 0;
+    KnSaid said = kn_property (draft, "hw_firmware_type");
+    if (said.text)
+        return strcmp (said.text, "uefi") == 0;
+    if (strcmp (draft->arch, "aarch64") == 0)
+        return true;
+    return draft->profile->implied_firmware && asks_secure_boot (draft);
+}
+
+bool
+kn_choose_machine (KnDraft *draft, GError **error)
+{
+    draft->arch = choose_arch (draft);
+    draft->emulated = draft->host->arch && strcmp (draft->arch, draft->host->arch) != 0;
+    draft->x86 = strcmp (draft->arch, "x86_64") == 0 || strcmp (draft->arch, "i686") == 0;
+
+    KnSaid said = kn_property (draft, "hw_machine_type");
+    const char *wish = said.text && *said.text ? said.text : kn_default_machine (draft);
+    draft->machine = kn_freeze (draft, "machine", pin (draft, wish));
+    draft->q35 = strstr (draft->machine, "q35") != NULL;
+    draft->uefi = choose_uefi (draft);
+    kn_freeze (draft, "firmware", draft->uefi ? "uefi" : "bios");
+
+    /* Only the legacy name reaches the driver in Nova; everywhere else than there, both do. */
+    KnSaid kind = kn_property (draft, "hw_vm_mode");
+    if (draft->profile->like_nova && g_strcmp0 (kind.source, "image hw_vm_mode") == 0)
+        kind.text = NULL;
+    draft->os_kind = kind.text ? kind.text : "hvm";
+    if (strcmp (draft->os_kind, "hvm") != 0 && !draft->profile->like_nova) {
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "hw_vm_mode is '%s', but KVM and QEMU run hvm guests only.", draft->os_kind);
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_machine (const KnDraft *draft, GError **error)
+{
+    if (!draft->host->machines || g_strv_contains (draft->host->machines, draft->machine)) {
+        bool foreign = draft->emulated && !draft->x86;
+        if (!foreign || !g_str_has_prefix (draft->machine, "pc"))
+            return true;
+        kn_guest_fail (error, "driver/InternalError",
+                       "Machine type '%s' does not exist for architecture %s; name one in "
+                       "hw_machine_type.",
+                       draft->machine, draft->arch);
+        return false;
+    }
+    g_autofree char *known = g_strjoinv (", ", (char **)draft->host->machines);
+    kn_guest_fail (error, "driver/InvalidMachineType",
+                   "hw_machine_type is '%s', which this host does not have. It has: %.2000s.",
+                   draft->machine, known);
+    return false;
+}
+
+static void
+decide_machine (KnDraft *draft)
+{
+    KnSaid said = kn_property (draft, "hw_machine_type");
+    KnSaid arch = kn_property (draft, "hw_architecture");
+    kn_because (draft, &rule_arch, arch.text ? arch.source : "host");
+    kn_decide (draft, "os/type/@arch", draft->arch);
+
+    const char *frozen = kn_frozen (draft, "machine");
+    bool pinned = said.text && strcmp (said.text, draft->machine) != 0;
+    if (frozen && (!said.text || strcmp (pin (draft, said.text), frozen) != 0))
+        kn_because (draft, &rule_machine_frozen, "hardware identity");
+    else if (pinned || (!said.text && draft->host->default_q35 && !draft->profile->like_nova))
+        kn_because (draft, &rule_machine_pinned, said.text ? said.source : NULL);
+    else if (said.text)
+        kn_because (draft, &rule_machine_said, said.source);
+    else
+        kn_because (draft, &rule_machine_default, NULL);
+    kn_decide (draft, "os/type/@machine", draft->machine);
+
+    kn_because (draft, &rule_kind, NULL);
+    kn_decide (draft, "os/type", draft->os_kind);
+}
+
+static bool
+host_has_secure_boot (const KnDraft *draft)
+{
+    bool host = draft->host->secure_boot || !draft->host_known;
+    return host && draft->q35 && strcmp (draft->arch, "x86_64") == 0;
+}
+
+static bool
+choose_secure_boot (KnDraft *draft, bool *out_secure, KnSaid *out_said, GError **error)
+{
+    if (!kn_pick (draft, "os_secure_boot", out_said, error))
+        return false;
+    const char *wish = out_said->text ? out_said->text : "disabled";
+    const KnGuestProperty *row = kn_guest_property_find ("os_secure_boot");
+    g_autofree char *allowed = NULL;
+    if (!kn_guest_property_allows (row, wish, &allowed)) {
+        kn_guest_fail (error, "driver/Invalid", "%s is '%s'; allowed are %s.", out_said->source,
+                       wish, allowed);
+        return false;
+    }
+    bool possible = host_has_secure_boot (draft);
+    if (strcmp (wish, "required") == 0 && !possible) {
+        kn_guest_fail (error, "driver/SecureBootNotSupported",
+                       "Secure Boot is required (%s), but %s.", out_said->source,
+                       draft->q35 ? "this host's firmware cannot do it"
+                                  : "it needs a q35 machine (hw_machine_type=q35)");
+        return false;
+    }
+    *out_secure = strcmp (wish, "disabled") != 0 && possible;
+    return true;
+}
+
+static void
+decide_loader (KnDraft *draft, bool secure)
+{
+    const KnGuestHost *host = draft->host;
+    const char *loader = secure ? host->secure_loader : host->loader;
+    const char *template = secure ? host->secure_nvram_template : host->nvram_template;
+    if (!loader) { /* libvirt finds the files by what they have to be able to do */
+        kn_decide (draft, "os/@firmware", "efi");
+        kn_decide (draft, "os/firmware/feature[secure-boot]/@enabled", secure ? "yes" : "no");
+        kn_decide (draft, "os/loader/@secure", secure ? "yes" : "no");
+        return;
+    }
+    kn_decide (draft, "os/loader/@type", "pflash");
+    kn_decide (draft, "os/loader/@readonly", "yes");
+    kn_decide (draft, "os/loader/@secure", secure ? "yes" : "no");
+    kn_decide (draft, "os/loader", loader);
+    kn_decide (draft, "os/nvram/@template", template);
+}
+
+static bool
+decide_uefi (KnDraft *draft, GError **error)
+{
+    /* Foreign firmware is not looked for yet: only the host's own architecture has known files. */
+    if (draft->host_known && (!draft->host->uefi || draft->emulated)) {
+        kn_guest_fail (error, "driver/UEFINotSupported",
+                       "hw_firmware_type is 'uefi', but this host has no UEFI firmware for %s.",
+                       draft->arch);
+        return false;
+    }
+    KnSaid said;
+    bool secure;
+    if (!choose_secure_boot (draft, &secure, &said, error))
+        return false;
+    const char *frozen = kn_freeze (draft, "secure_boot", secure ? "yes" : "no");
+    secure = strcmp (frozen, "yes") == 0;
+
+    KnSaid firmware = kn_property (draft, "hw_firmware_type");
+    if (secure)
+        kn_because (draft, &rule_secure, said.text ? said.source : "hardware identity");
+    else
+        kn_because (draft, &rule_uefi, firmware.text ? firmware.source : NULL);
+    decide_loader (draft, secure);
+    if (secure) {
+        kn_because (draft, &rule_secure, said.text ? said.source : "hardware identity");
+        kn_decide (draft,
+                   draft->profile->like_nova ? "features/smm/smm/@state" : "features/smm/@state",
+                   "on");
+    }
+    return true;
+}
+
+/* os_command_line replaces all of the default line (libvirt driver of Nova 26.2); QEMU's TCG needs no_timer_check. */
+static void
+decide_kernel (KnDraft *draft)
+{
+    const KnGuestFacts *facts = draft->facts;
+    KnSaid line = kn_property (draft, "os_command_line");
+    kn_because (draft, &rule_kernel, "image");
+    kn_decide (draft, "os/kernel", facts->kernel_path);
+    if (facts->ramdisk_path)
+        kn_decide (draft, "os/initrd", facts->ramdisk_path);
+    if (line.text) {
+        kn_because (draft, &rule_kernel, line.source);
+        kn_decide (draft, "os/cmdline", line.text);
+        return;
+    }
+    const char *root = kn_root_device (draft);
+    g_autofree char *text
+        = g_strdup_printf ("root=/dev/%s console=tty0 console=ttyS0 console=hvc0%s",
+                           root ? root : "vda", draft->kvm ? "" : " no_timer_check");
+    kn_decide (draft, "os/cmdline", text);
+}
+
+static bool
+decide_boot_menu (KnDraft *draft, GError **error)
+{
+    KnSaid said;
+    if (!kn_pick (draft, "hw_boot_menu", &said, error))
+        return false;
+    if (kn_true (said)) {
+        kn_because (draft, &rule_boot_menu, said.source);
+        kn_decide (draft, "os/bootmenu/@enable", "yes");
+    }
+    return true;
+}
+
+bool
+kn_decide_firmware (KnDraft *draft, GError **error)
+{
+    if (!check_machine (draft, error))
+        return false;
+    decide_machine (draft);
+    if (draft->uefi && !decide_uefi (draft, error))
+        return false;
+
+    if (draft->facts->kernel_path && !draft->facts->rescue)
+        decide_kernel (draft);
+    else
+        kn_decide_boot_order (draft, &rule_boot);
+    if (!decide_boot_menu (draft, error))
+        return false;
+    if (draft->x86) {
+        kn_because (draft, &rule_smbios, NULL);
+        kn_decide (draft, "os/smbios/@mode", "sysinfo");
+    }
+    return true;
+}

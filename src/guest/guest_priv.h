@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the heart. A draft is a plan in the making: the facts, the profile, what was said where, and what the concepts that
+ * were decided earlier mean for the later ones. Each concept is one function draft -> decisions; plan.c lists them in order. */
+#pragma once
+
+#include "base/error.h"
+#include "guest/plan.h"
+#include "guest/registry.h"
+
+/* Why a setting is what it is: a stable name and one plain sentence. */
+typedef struct {
+    const char *name, *because;
+    bool warning;
+} KnRule;
+
+/* What somebody said; text NULL: nobody said it. */
+typedef struct {
+    const char *text, *source;
+} KnSaid;
+
+/* A released profile is never edited; a new rule is a new profile. */
+typedef struct {
+    const char *name;
+    bool like_nova;          /* what Nova 26.2 accepts, refuses and ignores */
+    bool timers_under_tcg;   /* pit, rtc, hpet also for virt_type qemu */
+    bool hyperv_by_host;     /* flags by what the host and the Windows version know */
+    bool windows_one_socket; /* one socket, N cores */
+    bool agent_always;       /* unless hw_qemu_guest_agent=no */
+    bool clock_policies;     /* os_clock_policy, os_timezone, the guest's own offset */
+    bool own_tpm_key;        /* TPM state without a key service */
+    bool implied_firmware;   /* os_secure_boot=required brings UEFI and q35 */
+    const char *machine;     /* family where nobody said one */
+    const char *product, *manufacturer;
+} KnGuestProfile;
+const KnGuestProfile *kn_guest_profile_find (const char *name);
+
+struct KnGuestPlan {
+    GStringChunk *text;
+    GArray *decisions;
+    GHashTable *identity;
+};
+
+typedef struct {
+    const KnGuestFacts *facts;
+    const KnGuestHost *host;
+    const KnGuestConfig *config;
+    const KnGuestProfile *profile;
+    KnGuestPlan *plan;
+    GHashTable *
+        properties; /* char* -> KnSaid*: image properties under their current names, beaten by the server's */
+
+    /* why the decisions that follow are made */
+    const KnRule *rule;
+    const char *reason, *source;
+
+    /* decided so far */
+    bool host_known, kvm, x86, windows, q35, uefi, emulated, sev;
+    const char *arch, *machine, *os_kind; /* os_kind: "hvm" */
+    struct KnSlots *slots;
+    struct KnNumaTopology *numa; /* what the guest sees, NULL: nothing special */
+} KnDraft;
+
+typedef bool (*KnConcept) (KnDraft *draft, GError **error);
+
+/* ask.c */
+KnDraft *kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error);
+void kn_draft_free (KnDraft *draft);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnDraft, kn_draft_free)
+KnSaid kn_property (const KnDraft *draft, const char *name);
+KnSaid kn_spec (const KnDraft *draft, const char *name);
+/* One of both by the row's rule of who wins. Errors: the row's conflict. */
+bool kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error);
+bool kn_true (KnSaid said);
+bool kn_is (KnSaid said, const char *value);
+/* Reads a whole number as Nova does; 0 where nothing was said or it is no number (check.c refuses that first). */
+gint64 kn_number (KnSaid said);
+/* Python's int() of a text: white space around and a sign are fine. */
+bool kn_read_int (const char *text, gint64 *out_value);
+
+/* Sets a public error of Nova's stage and class: "api/FlavorImageConflict". kn_error_type() gives it back. */
+void kn_guest_fail (GError **error, const char *stage_and_class, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* plan.c: decisions. Strings are copied into the plan. */
+char *kn_keep (KnDraft *draft, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void kn_because (KnDraft *draft, const KnRule *rule, const char *source);
+void kn_because_of (KnDraft *draft, const KnRule *rule, const char *source, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+const char *kn_by_profile (KnDraft *draft);
+void kn_decide (KnDraft *draft, const char *path, const char *value);
+void kn_decide_in (KnDraft *draft, const char *element, const char *path, const char *value);
+void kn_decide_number (KnDraft *draft, const char *path, gint64 value);
+void kn_leave_out (KnDraft *draft, const char *path);
+
+/* identity.c: what is frozen at first start. Gives the frozen value of @key, else freezes @value. */
+const char *kn_freeze (KnDraft *draft, const char *key, const char *value);
+const char *kn_frozen (const KnDraft *draft, const char *key);
+
+/* The concepts, in the order of the domain's elements. */
+bool kn_choose_machine (KnDraft *draft, GError **error);  /* firmware.c */
+bool kn_choose_slots (KnDraft *draft, GError **error);    /* slots.c */
+bool kn_choose_numa (KnDraft *draft, GError **error);     /* numa.c */
+bool kn_decide_names (KnDraft *draft, GError **error);    /* names.c */
+bool kn_decide_memory (KnDraft *draft, GError **error);   /* memory.c */
+bool kn_decide_vcpus (KnDraft *draft, GError **error);    /* numa.c */
+bool kn_decide_metadata (KnDraft *draft, GError **error); /* names.c */
+bool kn_decide_firmware (KnDraft *draft, GError **error); /* firmware.c */
+bool kn_decide_features (KnDraft *draft, GError **error); /* features.c */
+bool kn_decide_clock (KnDraft *draft, GError **error);    /* clock.c */
+bool kn_decide_cpu (KnDraft *draft, GError **error);      /* cpu.c */
+bool kn_decide_disks (KnDraft *draft, GError **error);    /* disks.c */
+bool kn_decide_nics (KnDraft *draft, GError **error);     /* nics.c */
+bool kn_decide_devices (KnDraft *draft, GError **error);  /* devices.c */
+void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);    /* hyperv.c */
+
+/* firmware.c */
+/* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */
+const char *kn_architecture_canonical (const char *name);
+const char *kn_default_machine (const KnDraft *draft);
+
+/* slots.c: where each disk sits */
+typedef struct {
+    const KnGuestDisk *disk;
+    const char *device, *bus; /* "disk", "virtio" */
+    char dev[8];              /* "vda" */
+    bool boots;
+} KnSlot;
+
+#define KN_MAX_SLOTS 64
+struct KnSlots {
+    const char *disk_bus, *cdrom_bus;
+    KnSlot slots[KN_MAX_SLOTS];
+    gsize n;
+    const KnSlot *root;
+};
+
+/* slots.c, disks.c */
+const char *kn_root_device (const KnDraft *draft); /* "vda", NULL: no root disk */
+void kn_decide_boot_order (KnDraft *draft, const KnRule *rule);
+
+/* os.c: what is known about Windows versions. */
+typedef struct {
+    const char *name; /* as in os_version */
+    guint generation; /* order of kernels; KN_WINDOWS_* */
+    bool firmware;    /* wants UEFI, Secure Boot and TPM 2.0 */
+} KnWindows;
+enum {
+    KN_WINDOWS_VISTA = 60,
+    KN_WINDOWS_7 = 61,
+    KN_WINDOWS_8 = 62,
+    KN_WINDOWS_10 = 100,
+    KN_WINDOWS_11 = 110,
+};
+const KnWindows *kn_windows_find (const char *version);
+/* The most sockets that the edition uses; 0: not known, which never lowers a limit. */
+guint kn_windows_max_sockets (const char *version, const char *edition);
+const KnWindows *kn_draft_windows (const KnDraft *draft); /* NULL: version not known */
+
+/* topology.c */
+typedef struct {
+    gint64 sockets, cores, threads;
+} KnTopology;
+bool kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said,
+                         GError **error);
+bool kn_topology_check (KnDraft *draft, GError **error);
+
+/* numa.c */
+bool kn_decide_pages (KnDraft *draft, GError **error);
+bool kn_wants_realtime (const KnDraft *draft);
+
+/* memory.c: whether the memory is to be encrypted, and whether that can be. */
+bool kn_encryption_check (KnDraft *draft, bool *out_wanted, GError **error);
+
+/* check.c: what Nova's API refuses before a host is chosen. */
+bool kn_check_asked (KnDraft *draft, GError **error);
+bool kn_serial_check (KnDraft *draft, GError **error);    /* devices.c */
+bool kn_realtime_check (KnDraft *draft, GError **error);  /* numa.c */
+bool kn_numa_check (KnDraft *draft, GError **error);      /* numa.c */
+bool kn_nic_model_check (KnDraft *draft, GError **error); /* nics.c */
+KnGuestPlan *kn_guest_plan_new_empty (void);              /* plan.c */

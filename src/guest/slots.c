@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where each disk sits: kind of device, bus and name. Names are given in the order root, ephemeral, swap, volumes, config
+ * drive, rescue disk, as Nova 26.2 does (virt/libvirt/blockinfo.py); the XML has another order (disks.c). */
+#include <string.h>
+
+#include "guest/guest_priv.h"
+
+static const struct {
+    const char *bus, *prefix;
+    guint most;
+} buses[] = {
+    { "virtio", "vd", 26 }, { "scsi", "sd", 26 }, { "sata", "sd", 26 },
+    { "usb", "sd", 26 },    { "ide", "hd", 4 },   { "fdc", "fd", 26 },
+};
+
+static const KnGuestDiskRole naming_order[] = {
+    KN_GUEST_DISK_ROOT,   KN_GUEST_DISK_EPHEMERAL, KN_GUEST_DISK_BLANK,  KN_GUEST_DISK_SWAP,
+    KN_GUEST_DISK_VOLUME, KN_GUEST_DISK_CONFIG,    KN_GUEST_DISK_RESCUE,
+};
+
+static gssize
+find_bus (const char *name)
+{
+    for (gsize i = 0; name && i < G_N_ELEMENTS (buses); i++)
+        if (strcmp (buses[i].bus, name) == 0)
+            return (gssize)i;
+    return -1;
+}
+
+static bool
+check_bus (const KnDraft *draft, KnSaid said, GError **error)
+{
+    if (!said.text || find_bus (said.text) >= 0)
+        return true;
+    kn_guest_fail (error, "block-devices/UnsupportedHardware",
+                   "%s is '%s', which %s guests do not have.", said.source, said.text,
+                   draft->kvm ? "KVM" : "QEMU");
+    return false;
+}
+
+/* Cloud kernels of Linux have no AHCI driver, and Windows has no virtio-scsi driver before one is installed; q35 has no IDE. */
+static const char *
+default_cdrom_bus (const KnDraft *draft)
+{
+    if (!draft->x86)
+        return "scsi";
+    if (!draft->q35)
+        return "ide";
+    if (draft->profile->like_nova || draft->windows)
+        return "sata";
+    return "scsi";
+}
+
+/* Without evidence a Windows guest gets virtio as in Nova; SATA only where inspection found that the driver is missing. */
+static const char *
+default_disk_bus (const KnDraft *draft)
+{
+    bool no_driver = draft->facts->os.virtio == KN_GUEST_DRIVERS_ABSENT && draft->windows;
+    if (no_driver && !draft->profile->like_nova)
+        return draft->q35 ? "sata" : "ide";
+    return "virtio";
+}
+
+static bool
+choose_buses (KnDraft *draft, struct KnSlots *slots, GError **error)
+{
+    KnSaid disk = kn_property (draft, "hw_disk_bus"), cdrom = kn_property (draft, "hw_cdrom_bus");
+    if (!check_bus (draft, disk, error) || !check_bus (draft, cdrom, error))
+        return false;
+    slots->disk_bus
+        = kn_freeze (draft, "disk_bus", disk.text ? disk.text : default_disk_bus (draft));
+    slots->cdrom_bus
+        = kn_freeze (draft, "cdrom_bus", cdrom.text ? cdrom.text : default_cdrom_bus (draft));
+    return true;
+}
+
+static bool
+is_taken (const struct KnSlots *slots, const char *dev)
+{
+    for (gsize i = 0; i < slots->n; i++)
+        if (strcmp (slots->slots[i].dev, dev) == 0)
+            return true;
+    return false;
+}
+
+static bool
+name_slot (const KnDraft *draft, KnSlot *slot, GError **error)
+{
+    gssize bus = find_bus (slot->bus);
+    g_assert (bus >= 0);
+    const char *prefix
+        = draft->config->disk_prefix ? draft->config->disk_prefix : buses[bus].prefix;
+    for (guint i = 0; i < buses[bus].most; i++) {
+        g_snprintf (slot->dev, sizeof slot->dev, "%.4s%c", prefix, 'a' + (int)i);
+        if (!is_taken (draft->slots, slot->dev))
+            return true;
+    }
+    kn_guest_fail (error, "block-devices/TooManyDiskDevices",
+                   "The guest has more disks than the %u that fit on its %s bus.", buses[bus].most,
+                   slot->bus);
+    return false;
+}
+
+static const char *
+default_device (const KnGuestDisk *disk)
+{
+    const char *const known[] = { "disk", "cdrom", "floppy", "lun", NULL };
+    if (disk->device)
+        return g_strv_contains (known, disk->device) ? disk->device : "disk";
+    return disk->role == KN_GUEST_DISK_CONFIG ? "cdrom" : "disk";
+}
+
+static const char *
+bus_of_device (const struct KnSlots *slots, const char *device)
+{
+    if (strcmp (device, "cdrom") == 0)
+        return slots->cdrom_bus;
+    return strcmp (device, "floppy") == 0 ? "fdc" : slots->disk_bus;
+}
+
+static bool
+add_slot (KnDraft *draft, const KnGuestDisk *disk, GError **error)
+{
+    struct KnSlots *slots = draft->slots;
+    if (slots->n == KN_MAX_SLOTS) {
+        kn_guest_fail (error, "block-devices/TooManyDiskDevices",
+                       "A guest can have %d disks at most.", KN_MAX_SLOTS);
+        return false;
+    }
+    KnSlot slot = { .disk = disk, .device = default_device (disk) };
+    slot.bus = find_bus (disk->bus) >= 0 ? disk->bus : bus_of_device (slots, slot.device);
+    slot.boots = disk->role == KN_GUEST_DISK_ROOT || disk->is_root;
+    if (!name_slot (draft, &slot, error))
+        return false;
+    slots->slots[slots->n++] = slot;
+    return true;
+}
+
+/* A rescue image that names a device or a bus is attached last and booted from; any other takes the first place. */
+static bool
+is_stable_rescue (const KnDraft *draft)
+{
+    GHashTable *said = draft->facts->rescue_properties;
+    return draft->facts->rescue && said
+           && (g_hash_table_contains (said, "hw_rescue_device")
+               || g_hash_table_contains (said, "hw_rescue_bus"));
+}
+
+static const char *
+rescue_said (const KnDraft *draft, const char *name)
+{
+    GHashTable *said = draft->facts->rescue_properties;
+    return said ? g_hash_table_lookup (said, name) : NULL;
+}
+
+/* Without a bus, Nova goes by the machine type of the *rescue image*; we go by the guest's. */
+static const char *
+default_rescue_bus (const KnDraft *draft, const char *device)
+{
+    g_autofree char *key
+        = g_strdup_printf ("hw_%s_bus", strcmp (device, "lun") == 0 ? "disk" : device);
+    const char *said = rescue_said (draft, key);
+    if (said && find_bus (said) >= 0)
+        return said;
+    if (strcmp (device, "cdrom") != 0)
+        return strcmp (device, "floppy") == 0 ? "fdc" : said ? said : "virtio";
+    if (!draft->profile->like_nova)
+        return draft->slots->cdrom_bus;
+    const char *machine = rescue_said (draft, "hw_machine_type");
+    machine = machine ? machine : kn_default_machine (draft);
+    return strstr (machine, "q35") ? "sata" : "ide";
+}
+
+static bool
+add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
+{
+    const char *device = rescue_said (draft, "hw_rescue_device");
+    const char *bus = rescue_said (draft, "hw_rescue_bus");
+    device = device ? device : "disk";
+    if (bus && find_bus (bus) < 0) {
+        kn_guest_fail (error, "block-devices/UnsupportedRescueBus",
+                       "hw_rescue_bus is '%s', which this hypervisor does not have.", bus);
+        return false;
+    }
+    if (strcmp (device, "fs") == 0) {
+        kn_guest_fail (
+            error, "block-devices/UnsupportedRescueDevice",
+            "hw_rescue_device is 'fs'; a guest is rescued from a disk, cdrom, floppy or lun.");
+        return false;
+    }
+    struct KnSlots *slots = draft->slots;
+    KnSlot slot = { .disk = disk,
+                    .device = device,
+                    .bus = bus ? bus : default_rescue_bus (draft, device),
+                    .boots = true };
+    if (!name_slot (draft, &slot, error))
+        return false;
+    slots->slots[slots->n++] = slot;
+    return true;
+}
+
+static bool
+add_role (KnDraft *draft, KnGuestDiskRole role, GError **error)
+{
+    for (gsize i = 0; i < draft->facts->n_disks; i++) {
+        const KnGuestDisk *disk = &draft->facts->disks[i];
+        if (disk->role != role || disk->is_root)
+            continue;
+        bool stable = role == KN_GUEST_DISK_RESCUE && is_stable_rescue (draft);
+        if (!(stable ? add_stable_rescue (draft, disk, error) : add_slot (draft, disk, error)))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_root_volume (KnDraft *draft, GError **error)
+{
+    for (gsize i = 0; i < draft->facts->n_disks; i++)
+        if (draft->facts->disks[i].is_root)
+            return add_slot (draft, &draft->facts->disks[i], error);
+    return true;
+}
+
+bool
+kn_choose_slots (KnDraft *draft, GError **error)
+{
+    struct KnSlots *slots = draft->slots = g_new0 (struct KnSlots, 1);
+    if (!choose_buses (draft, slots, error))
+        return false;
+    bool rescue_first = draft->facts->rescue && !is_stable_rescue (draft);
+    if (rescue_first && !add_role (draft, KN_GUEST_DISK_RESCUE, error))
+        return false;
+    if (!add_root_volume (draft, error))
+        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS (naming_order); i++) {
+        if (rescue_first && naming_order[i] == KN_GUEST_DISK_RESCUE)
+            continue;
+        if (!add_role (draft, naming_order[i], error))
+            return false;
+    }
+    return true;
+}
+
+const char *
+kn_root_device (const KnDraft *draft)
+{
+    const struct KnSlots *slots = draft->slots;
+    for (gsize i = 0; i < slots->n; i++)
+        if (slots->slots[i].boots)
+            return slots->slots[i].dev;
+    return NULL;
+}
