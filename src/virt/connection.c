@@ -82,6 +82,15 @@ close_connection (virConnectPtr conn, const int *callbacks, gsize n_callbacks)
     virResetLastError ();
 }
 
+/* Takes away the second connection, which broke together with the first; to be closed. */
+static virConnectPtr
+take_monitor (KnVirtHost *host)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
+
+    return g_steal_pointer (&host->monitor);
+}
+
 static void
 set_why (KnVirtHost *host, const char *why)
 {
@@ -256,6 +265,14 @@ after_try (KnVirtHost *host)
 }
 
 static void
+close_both (KnVirtHost *host, virConnectPtr conn)
+{
+    g_autoptr (virConnect) monitor = take_monitor (host);
+
+    close_connection (conn, host->callbacks, host->n_callbacks);
+}
+
+static void
 close_last (KnVirtHost *host, virConnectPtr dead)
 {
     g_mutex_lock (&host->lock);
@@ -266,9 +283,9 @@ close_last (KnVirtHost *host, virConnectPtr dead)
     g_mutex_unlock (&host->lock);
 
     if (dead)
-        close_connection (dead, host->callbacks, host->n_callbacks);
+        close_both (host, dead);
     if (last)
-        close_connection (last, host->callbacks, host->n_callbacks);
+        close_both (host, last);
     g_mutex_lock (&host->lock);
     g_cond_broadcast (&host->changed);
     g_mutex_unlock (&host->lock);
@@ -283,7 +300,7 @@ run (gpointer data)
 
     while ((work = wait_for_work (host, &dead)) != WORK_END) {
         if (dead)
-            close_connection (dead, host->callbacks, host->n_callbacks);
+            close_both (host, dead);
         if (work == WORK_TELL)
             announce (host);
         if (work == WORK_CONNECT) {

@@ -59,15 +59,14 @@ look_up (KnVirtHost *host, virConnectPtr conn, const char *uuid, virDomainPtr *o
     return true;
 }
 
-bool
-kn_domain_call_open_any (KnDomainCall *call, KnVirtHost *host, const char *uuid, GError **error)
+static bool
+find_ours (KnDomainCall *call, const char *uuid, GError **error)
 {
+    KnVirtHost *host = call->host;
     g_autoptr (virDomain) domain = NULL;
     bool ours = false;
 
-    call->host = host;
-    call->conn = kn_virt_host_connection (host, error);
-    if (!call->conn || !look_up (host, call->conn, uuid, &domain, error))
+    if (!look_up (host, call->conn, uuid, &domain, error))
         return false;
     if (!domain)
         return true;
@@ -79,15 +78,34 @@ kn_domain_call_open_any (KnDomainCall *call, KnVirtHost *host, const char *uuid,
 }
 
 bool
-kn_domain_call_open (KnDomainCall *call, KnVirtHost *host, const char *uuid, GError **error)
+kn_domain_call_open_any (KnDomainCall *call, KnVirtHost *host, const char *uuid, GError **error)
 {
-    if (!kn_domain_call_open_any (call, host, uuid, error))
+    call->host = host;
+    call->conn = kn_virt_host_connection (host, error);
+    return call->conn && find_ours (call, uuid, error);
+}
+
+bool
+kn_domain_call_open_on (KnDomainCall *call, KnVirtHost *host, virConnectPtr conn, const char *uuid,
+                        GError **error)
+{
+    call->host = host;
+    call->conn = conn;
+    if (!find_ours (call, uuid, error))
         return false;
     if (call->domain)
         return true;
     kn_error_public (error, KN_ERROR_NOT_FOUND, "Host '%s' has no domain of the server %s.",
                      host->name, uuid);
     return false;
+}
+
+bool
+kn_domain_call_open (KnDomainCall *call, KnVirtHost *host, const char *uuid, GError **error)
+{
+    virConnectPtr conn = kn_virt_host_connection (host, error);
+
+    return conn && kn_domain_call_open_on (call, host, conn, uuid, error);
 }
 
 /* The one who holds @name is named, since libvirt's own sentence is about uuids only. */

@@ -5,6 +5,9 @@
 
 #include "virt/virt_priv.h"
 
+/* Calls on guests at the same time, those that hang among them. */
+#define MONITORS_MAX 64
+
 struct KnVirt {
     char *cloud_id;
     KnVirtNews *news;
@@ -113,6 +116,8 @@ new_host (KnVirt *virt, const KnVirtHostSpec *spec)
     host->local = spec->local;
     host->announced = -1;
     host->facts = g_ptr_array_new_with_free_func ((GDestroyNotify)kn_virt_facts_free);
+    host->stuck = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    host->monitors = g_thread_pool_new (kn_monitor_thread, NULL, MONITORS_MAX, FALSE, NULL);
     host->sending = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init (&host->lock);
     g_cond_init (&host->changed);
@@ -133,6 +138,8 @@ free_host (KnVirtHost *host)
     }
     g_free (host->why);
     g_ptr_array_unref (host->facts);
+    g_thread_pool_free (host->monitors, FALSE, FALSE);
+    g_hash_table_unref (host->stuck);
     g_hash_table_unref (host->sending);
     g_mutex_clear (&host->lock);
     g_cond_clear (&host->changed);

@@ -3,6 +3,9 @@
 #include "virt/domain.h"
 #include "virt/virt_priv.h"
 
+/* libvirt itself waits up to 30 s for another call on the same domain; making a large guest takes its time. */
+#define TIMEOUT_MS 45000
+#define START_TIMEOUT_MS 300000
 /* A guest that is still booting ignores the power button: press it again now and then. */
 #define SHUTDOWN_REPEAT_S 10
 /* Events tell when to look; without them (a host that just came back) look this often. */
@@ -61,18 +64,82 @@ accept_state (KnDomainCall *call, KnDomainState wanted, GError **error)
     return false;
 }
 
+/* ---- calls that wait for QEMU ---- */
+
+static bool
+start (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainCreate (call->domain) == 0 || accept_state (call, KN_DOMAIN_RUNNING, error);
+}
+
+static bool
+reboot (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainReboot (call->domain, 0) == 0 || kn_virt_fail (call->host, call->conn, error);
+}
+
+static bool
+reset (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainReset (call->domain, 0) == 0 || kn_virt_fail (call->host, call->conn, error);
+}
+
+static bool
+suspend (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainSuspend (call->domain) == 0 || accept_state (call, KN_DOMAIN_PAUSED, error);
+}
+
+static bool
+resume (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainResume (call->domain) == 0 || accept_state (call, KN_DOMAIN_RUNNING, error);
+}
+
+/* Presses the power button. One that goes off meanwhile is fine. */
+static bool
+press_button (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    return virDomainShutdownFlags (call->domain, 0) == 0
+           || accept_state (call, KN_DOMAIN_SHUTOFF, error);
+}
+
 bool
 kn_domain_start (KnVirtHost *host, const char *uuid, GError **error)
 {
-    g_auto (KnDomainCall) call = { 0 };
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return false;
-    if (virDomainCreate (call.domain) == 0)
-        return true;
-    return accept_state (&call, KN_DOMAIN_RUNNING, error);
+    return kn_monitor_run (
+        host, uuid, &(KnMonitorSpec){ .work = start, .timeout_ms = START_TIMEOUT_MS }, NULL, error);
 }
 
+bool
+kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (host, uuid, &(KnMonitorSpec){ .work = reboot, .timeout_ms = TIMEOUT_MS },
+                           NULL, error);
+}
+
+bool
+kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (host, uuid, &(KnMonitorSpec){ .work = reset, .timeout_ms = TIMEOUT_MS },
+                           NULL, error);
+}
+
+bool
+kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (
+        host, uuid, &(KnMonitorSpec){ .work = suspend, .timeout_ms = TIMEOUT_MS }, NULL, error);
+}
+
+bool
+kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (host, uuid, &(KnMonitorSpec){ .work = resume, .timeout_ms = TIMEOUT_MS },
+                           NULL, error);
+}
+
+/* libvirt kills QEMU for this and so never waits for it. */
 bool
 kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error)
 {
@@ -87,46 +154,6 @@ kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error)
         return true;
     }
     return accept_state (&call, KN_DOMAIN_SHUTOFF, error);
-}
-
-bool
-kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error)
-{
-    g_auto (KnDomainCall) call = { 0 };
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return false;
-    return virDomainReboot (call.domain, 0) == 0 || kn_virt_fail (host, call.conn, error);
-}
-
-bool
-kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error)
-{
-    g_auto (KnDomainCall) call = { 0 };
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return false;
-    return virDomainReset (call.domain, 0) == 0 || kn_virt_fail (host, call.conn, error);
-}
-
-bool
-kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error)
-{
-    g_auto (KnDomainCall) call = { 0 };
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return false;
-    return virDomainSuspend (call.domain) == 0 || accept_state (&call, KN_DOMAIN_PAUSED, error);
-}
-
-bool
-kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error)
-{
-    g_auto (KnDomainCall) call = { 0 };
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return false;
-    return virDomainResume (call.domain) == 0 || accept_state (&call, KN_DOMAIN_RUNNING, error);
 }
 
 /* Waits for the next lifecycle event of any domain after @serial, or until @until_us. */
@@ -154,20 +181,13 @@ is_off (KnDomainState state)
     return state == KN_DOMAIN_SHUTOFF || state == KN_DOMAIN_CRASHED || state == KN_DOMAIN_NONE;
 }
 
-/* Presses the power button. One that goes off meanwhile is fine. */
-static bool
-request_shutdown (KnDomainCall *call, GError **error)
-{
-    return virDomainShutdownFlags (call->domain, 0) == 0
-           || accept_state (call, KN_DOMAIN_SHUTOFF, error);
-}
-
 bool
 kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError **error)
 {
     g_auto (KnDomainCall) call = { 0 };
     gint64 now_us = g_get_monotonic_time (), asked_us = 0;
     gint64 deadline_us = now_us + (gint64)timeout_ms * 1000;
+    const KnMonitorSpec button = { .work = press_button, .timeout_ms = TIMEOUT_MS };
 
     if (!kn_domain_call_open (&call, host, uuid, error))
         return false;
@@ -183,7 +203,7 @@ kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError
         if (now_us >= deadline_us)
             break;
         if (asked_us == 0 || now_us - asked_us > SHUTDOWN_REPEAT_S * G_TIME_SPAN_SECOND) {
-            if (!request_shutdown (&call, error))
+            if (!kn_monitor_run (host, uuid, &button, NULL, error))
                 return false;
             asked_us = now_us;
         }

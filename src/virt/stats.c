@@ -5,6 +5,8 @@
 #include "virt/domain.h"
 #include "virt/virt_priv.h"
 
+#define TIMEOUT_MS 5000
+
 /* A figure: the end of libvirt's name ("block.0.rd.bytes" or "balloon.current") and what Nova calls it. */
 typedef struct {
     const char *field;
@@ -151,33 +153,46 @@ format_stats (const virDomainStatsRecord *record)
     return stats;
 }
 
-GArray *
-kn_domain_load_stats (KnVirtHost *host, const char *uuid, GError **error)
+static void
+free_stats (gpointer data)
+{
+    g_array_unref (data);
+}
+
+static bool
+load_stats (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
 {
     const unsigned int wanted = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCPU
                                 | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_BLOCK
                                 | VIR_DOMAIN_STATS_INTERFACE;
-    g_auto (KnDomainCall) call = { 0 };
+    virDomainPtr domains[] = { call->domain, NULL };
     virDomainStatsRecordPtr *records = NULL;
-    GArray *stats = NULL;
-
-    if (!kn_domain_call_open (&call, host, uuid, error))
-        return NULL;
-    virDomainPtr domains[] = { call.domain, NULL };
     /* Somebody else's job on this domain must not hold up a reader: take what there is. */
     int count = virDomainListGetStats (domains, wanted, &records,
                                        VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 
-    if (count < 0) {
-        (void)kn_virt_fail (host, call.conn, error);
-        return NULL;
-    }
-    gint64 state = count > 0 ? get_field (records[0], "state.state", VIR_DOMAIN_SHUTOFF)
-                             : VIR_DOMAIN_SHUTOFF;
-    if (state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED)
-        kn_error_public (error, KN_ERROR_CONFLICT, "The server does not run.");
+    if (count < 0)
+        return kn_virt_fail (call->host, call->conn, error);
+    gint64 state = VIR_DOMAIN_SHUTOFF;
+    if (count > 0)
+        state = get_field (records[0], "state.state", VIR_DOMAIN_SHUTOFF);
+    bool runs = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
+
+    if (runs)
+        *out_result = format_stats (records[0]);
     else
-        stats = format_stats (records[0]);
+        kn_error_public (error, KN_ERROR_CONFLICT, "The server does not run.");
     virDomainStatsRecordListFree (records);
+    return runs;
+}
+
+GArray *
+kn_domain_load_stats (KnVirtHost *host, const char *uuid, GError **error)
+{
+    gpointer stats = NULL;
+    const KnMonitorSpec spec
+        = { .work = load_stats, .timeout_ms = TIMEOUT_MS, .free_result = free_stats };
+
+    (void)kn_monitor_run (host, uuid, &spec, &stats, error);
     return stats;
 }

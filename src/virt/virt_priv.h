@@ -114,6 +114,10 @@ struct KnVirtHost {
     GPtrArray *facts; /* of KnVirtFacts; the last is current, older ones live as long as the host */
     bool pools_checked; /* on the present connection */
     KnPoolGate gates[KN_POOL_N];
+    virConnectPtr monitor; /* for calls that wait for a guest's QEMU; opened on first use */
+    GThreadPool *monitors;
+    GHashTable
+        *stuck; /* uuids of guests whose QEMU did not answer -> number of threads that still wait */
     GHashTable *sending; /* names of images on their way to the host */
     gint64 refreshed_us[KN_POOL_N];
 };
@@ -174,7 +178,32 @@ bool kn_domain_call_open_any (KnDomainCall *call, KnVirtHost *host, const char *
 void kn_domain_call_clear (KnDomainCall *call);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnDomainCall, kn_domain_call_clear)
 
+/* Finds our domain on @conn, of which it takes the reference; a missing one is NOT_FOUND. */
+bool kn_domain_call_open_on (KnDomainCall *call, KnVirtHost *host, virConnectPtr conn,
+                             const char *uuid, GError **error);
+
 bool kn_domain_call_state (KnDomainCall *call, KnDomainState *out_state, GError **error);
+
+/* ---- monitor.c: calls that wait for a guest's QEMU ---- */
+
+typedef struct KnMonitorSpec KnMonitorSpec;
+struct KnMonitorSpec {
+    /* What to do; runs on a thread that may outlive the caller, so it uses nothing but these. */
+    bool (*work) (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result,
+                  GError **error);
+    const char *text; /* copied */
+    int number;
+    guint timeout_ms;
+    GDestroyNotify free_result;
+};
+
+/* Runs @spec->work on our domain @uuid. Errors: NOT_FOUND, those of the work, TIMEOUT: the call is left behind, and until it
+ * ends further ones on this domain fail at once. */
+bool kn_monitor_run (KnVirtHost *host, const char *uuid, const KnMonitorSpec *spec,
+                     gpointer *out_result, GError **error);
+
+/* The function of @host->monitors. */
+void kn_monitor_thread (gpointer data, gpointer user_data);
 
 /* ---- pool.c: one call on one pool ---- */
 

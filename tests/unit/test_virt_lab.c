@@ -3,6 +3,7 @@
  * that prints the CMOS clock; see tests/guests. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/id.h"
@@ -510,6 +511,57 @@ test_shutdown_timeout (void)
     drop_guest (uuid);
 }
 
+/* The process of a running guest, from the file that libvirt keeps. */
+static pid_t
+get_qemu (const char *uuid)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *xml = kn_domain_load_xml (host, uuid, true, &error);
+    g_autoptr (KnXmlView) view = kn_xml_view_new (xml, &error);
+    g_autofree char *name = kn_xml_view_dup (view, "/domain/name");
+    g_autofree char *path = g_strdup_printf ("/run/libvirt/qemu/%s.pid", name);
+    g_autofree char *text = kn_file_read (path, 64, NULL, &error);
+    gint64 pid = 0;
+
+    g_assert_no_error (error);
+    g_assert_true (kn_parse_int (g_strstrip (text), 2, G_MAXINT, &pid));
+    return (pid_t)pid;
+}
+
+/* A QEMU that hangs costs its own calls a deadline, further ones nothing, and other guests nothing either. */
+static void
+test_hung_guest (void)
+{
+    g_autoptr (GError) error = NULL, first = NULL, again = NULL;
+    g_autofree char *hung = make_guest ("rtc.qcow2", "");
+    g_autofree char *fine = make_guest ("rtc.qcow2", "");
+
+    g_assert_true (kn_domain_start (host, hung, &error));
+    g_assert_true (kn_domain_start (host, fine, &error));
+    pid_t pid = get_qemu (hung);
+    g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
+    g_assert_null (kn_domain_load_stats (host, hung, &first));
+    g_assert_error (first, KN_ERROR, KN_ERROR_TIMEOUT);
+    gint64 begin_us = g_get_monotonic_time ();
+    g_assert_false (kn_domain_suspend (host, hung, &again));
+    g_assert_error (again, KN_ERROR, KN_ERROR_TIMEOUT);
+    g_assert_cmpint (get_state (hung), ==, KN_DOMAIN_RUNNING);
+    g_autoptr (GArray) stats = kn_domain_load_stats (host, fine, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (g_get_monotonic_time () - begin_us, <, G_TIME_SPAN_SECOND);
+
+    g_assert_cmpint (kill (pid, SIGCONT), ==, 0);
+    gint64 deadline_us = g_get_monotonic_time () + WAIT_US;
+    for (g_autoptr (GError) still = NULL; !kn_domain_suspend (host, hung, &still);
+         g_clear_error (&still)) {
+        g_assert_error (still, KN_ERROR, KN_ERROR_TIMEOUT);
+        g_assert_cmpint (g_get_monotonic_time (), <, deadline_us);
+        g_usleep (10000);
+    }
+    drop_guest (hung);
+    drop_guest (fine);
+}
+
 /* libvirtd dies under running guests: calls fail at once, the host comes back by itself, guests have not noticed. */
 static void
 test_restart (void)
@@ -823,6 +875,119 @@ test_driver (void)
     g_assert_cmpuint (g_strv_length (names), ==, 0);
 }
 
+/* ---- costs: run with `-m perf` ---- */
+
+static void
+say_cost (const char *what, gint64 begin_us, guint count)
+{
+    g_test_message ("%-32s %8.2f ms", what,
+                    (double)(g_get_monotonic_time () - begin_us) / 1000 / count);
+}
+
+static void
+measure_storage (guint count)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *bytes = g_malloc0 (512 * KIB);
+    gint64 begin_us = g_get_monotonic_time ();
+    gsize len = 0;
+
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf ("cost-%u.disk", i);
+
+        g_assert_true (kn_volume_create_overlay (host, name, "big.qcow2", "qcow2", GIB, &error));
+    }
+    say_cost ("create overlay", begin_us, count);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf ("cost-%u.config", i);
+
+        g_assert_true (kn_volume_put (host, name, bytes, 512 * KIB, &error));
+    }
+    say_cost ("put 512 KiB", begin_us, count);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < count; i++)
+        g_strfreev (kn_volume_list (host, KN_POOL_INSTANCES, &error));
+    say_cost ("list (refresh), 2 x count files", begin_us, count);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf ("cost-%u.config", i);
+
+        g_free (kn_volume_load_tail (host, name, 4096, &len, &error));
+    }
+    say_cost ("tail 4 KiB, 2 x count files", begin_us, count);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf ("cost-%u.disk", i);
+
+        g_assert_true (kn_volume_delete (host, name, &error));
+    }
+    say_cost ("delete", begin_us, count);
+    begin_us = g_get_monotonic_time ();
+    g_assert_true (kn_volume_delete_all (host, "cost-", &error));
+    say_cost ("delete all of a prefix, count", begin_us, 1);
+    g_assert_no_error (error);
+}
+
+static void
+measure_domain (guint count)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *uuid = make_guest ("rtc.qcow2", "");
+    g_autofree char *xml = format_domain (uuid, "instance-0000cccc", CLOUD, "");
+    KnDomainState state = KN_DOMAIN_N;
+    gint64 define_us = 0, start_us = 0, destroy_us = 0, undefine_us = 0;
+
+    g_assert_true (kn_domain_undefine (host, uuid, KN_UNDEFINE_ALL, &error));
+    for (guint i = 0; i < count; i++) {
+        gint64 at_us[5];
+
+        at_us[0] = g_get_monotonic_time ();
+        g_assert_true (kn_domain_define (host, xml, &error));
+        at_us[1] = g_get_monotonic_time ();
+        g_assert_true (kn_domain_start (host, uuid, &error));
+        at_us[2] = g_get_monotonic_time ();
+        g_assert_true (kn_domain_destroy (host, uuid, &error));
+        at_us[3] = g_get_monotonic_time ();
+        g_assert_true (kn_domain_undefine (host, uuid, KN_UNDEFINE_ALL, &error));
+        at_us[4] = g_get_monotonic_time ();
+        define_us += at_us[1] - at_us[0];
+        start_us += at_us[2] - at_us[1];
+        destroy_us += at_us[3] - at_us[2];
+        undefine_us += at_us[4] - at_us[3];
+    }
+    g_test_message ("define %.2f start %.2f destroy %.2f undefine %.2f ms",
+                    (double)define_us / 1000 / count, (double)start_us / 1000 / count,
+                    (double)destroy_us / 1000 / count, (double)undefine_us / 1000 / count);
+
+    g_assert_true (kn_domain_define (host, xml, &error));
+    g_assert_true (kn_domain_start (host, uuid, &error));
+    gint64 begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < 100; i++)
+        g_assert_true (kn_domain_load_state (host, uuid, &state, &error));
+    say_cost ("state", begin_us, 100);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < 100; i++)
+        g_array_unref (kn_domain_load_stats (host, uuid, &error));
+    say_cost ("stats", begin_us, 100);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < 100; i++)
+        g_assert_nonnull (kn_virt_host_facts (host, &error));
+    say_cost ("facts", begin_us, 100);
+    begin_us = g_get_monotonic_time ();
+    for (guint i = 0; i < 100; i++)
+        g_free (kn_domain_load_xml (host, uuid, true, &error));
+    say_cost ("live XML", begin_us, 100);
+    drop_guest (uuid);
+}
+
+static void
+test_costs (void)
+{
+    measure_storage (100);
+    measure_domain (10);
+}
+
 static void
 prepare (void)
 {
@@ -877,6 +1042,8 @@ main (int argc, char **argv)
         return 77;
     }
     prepare ();
+    if (g_test_perf ())
+        g_test_add_func ("/virt/costs", test_costs);
     g_test_add_func ("/virt/facts", test_facts);
     g_test_add_func ("/virt/volume/overlay", test_overlay);
     g_test_add_func ("/virt/volume/overlay-broken", test_overlay_broken);
@@ -894,6 +1061,7 @@ main (int argc, char **argv)
     g_test_add_func ("/virt/domain/console", test_console_and_more);
     g_test_add_func ("/virt/domain/stats", test_stats);
     g_test_add_func ("/virt/domain/shutdown-timeout", test_shutdown_timeout);
+    g_test_add_func ("/virt/domain/hung", test_hung_guest);
     g_test_add_func ("/virt/host/stranger-pools", test_stranger_pools);
     g_test_add_func ("/virt/host/away", test_away_at_start);
     g_test_add_func ("/virt/host/restart", test_restart);
