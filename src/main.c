@@ -36,6 +36,8 @@ cmd_manual (int argc, char **argv)
 }
 
 static const KnCommand commands[] = {
+    { "guest-xml", kn_cmd_guest_xml, "CASE [--profile NAME] [--explain]",
+      "plan the guest of a case file and print its domain XML" },
     { "sample-config", cmd_sample_config, "", "print a configuration file with every option" },
     { "manual", cmd_manual, "", "print the manual page (troff)" },
     { "version", cmd_version, "", "print the version" },

@@ -28,3 +28,4 @@ char *kn_cmd_database_url (const KnConfig *config);
 int kn_cmd_fail (const GError *error);
 
 int kn_cmd_serve (int argc, char **argv);
+int kn_cmd_guest_xml (int argc, char **argv);
