@@ -2,6 +2,7 @@
 /* What is probably wrong with an image. */
 #include <string.h>
 
+#include "guest/plan.h"
 #include "image/image_priv.h"
 
 static void
@@ -35,11 +36,37 @@ add_format_warning (GPtrArray *warnings, const KnImageRow *row)
     g_ptr_array_add (warnings, warning);
 }
 
+static void
+add_hints (GPtrArray *warnings, const KnImageRow *row)
+{
+    g_autoptr (GPtrArray) hints = kn_guest_hints (row->properties);
+
+    for (guint i = 0; i < hints->len; i++) {
+        const KnGuestHint *hint = hints->pdata[i];
+        KnImageWarning *warning = g_new0 (KnImageWarning, 1);
+        *warning = (KnImageWarning){ .property = g_strdup (hint->property),
+                                     .value = g_strdup (hint->value),
+                                     .message = g_strdup (hint->message),
+                                     .suggestion = g_strdup (hint->suggestion) };
+        g_ptr_array_add (warnings, warning);
+    }
+}
+
+static gint
+compare_warnings (gconstpointer a, gconstpointer b)
+{
+    const KnImageWarning *x = *(KnImageWarning *const *)a, *y = *(KnImageWarning *const *)b;
+
+    return strcmp (x->property, y->property);
+}
+
 GPtrArray *
 kn_image_warnings (const KnImageRow *row)
 {
     GPtrArray *warnings = g_ptr_array_new_with_free_func (warning_free);
 
     add_format_warning (warnings, row);
+    add_hints (warnings, row);
+    g_ptr_array_sort (warnings, compare_warnings);
     return warnings;
 }
