@@ -28,8 +28,9 @@ bool kn_networks_recover (KnNetworks *networks, GError **error);
 
 typedef struct {
     char *id, *network_id, *network_name, *project_id, *device_id, *mac;
-    char *tap;    /* "tap" + 11 characters of the id */
-    char *bridge; /* what the interface is plugged into on the host, NULL without driver */
+    char *tap; /* "tap" + 11 characters of the id */
+    char *
+        bridge; /* what the interface is plugged into on the host; the driver "none" does not make it */
     guint mtu;
     bool ours;                  /* made for the server, goes with it */
     GPtrArray *addresses;       /* of KnPortAddress */
@@ -63,12 +64,19 @@ GPtrArray *kn_network_allocate (KnDb *db, const char *project_id, const char *se
 /* The ports of a server in their order; array of KnPort. */
 GPtrArray *kn_network_list_ports (KnDb *db, const char *server_id, GError **error);
 
+/* The ports of all servers of @project_id (NULL: of all projects); array of KnPort, those of one server in their order. */
+GPtrArray *kn_network_list_project_ports (KnDb *db, const char *project_id, GError **error);
+
 /* Gives the server's ports back: ours are deleted, the user's own are unbound. In the caller's transaction. Repeatable. */
 bool kn_network_release (KnDb *db, const char *server_id, GError **error);
 
 /* Before the domain starts: bridge, namespace and dnsmasq stand and know the port. Slow; worker threads. Repeatable.
  * Errors (public) name port, network, host, the part and how long it was silent. */
 bool kn_network_prepare (KnNetworks *networks, KnDb *db, const char *server_id, GError **error);
+
+/* Looks at what prepare made without mending it: fails if bridge, namespace or dnsmasq of a port of @server_id is not there. To be
+ * asked when the hypervisor refused to start a domain: if this fails too, its error is the reason. Errors as above. */
+bool kn_network_check (KnNetworks *networks, KnDb *db, const char *server_id, GError **error);
 
 /* After it started: waits until each tap is up in its bridge, marks the ports ACTIVE. Errors as above. */
 bool kn_network_confirm (KnNetworks *networks, KnDb *db, const char *server_id, GError **error);
