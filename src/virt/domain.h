@@ -16,25 +16,27 @@ char *kn_domain_load_xml (KnVirtHost *host, const char *uuid, bool live, GError 
 bool kn_domain_load_state (KnVirtHost *host, const char *uuid, KnDomainState *out_state,
                            GError **error);
 
-bool kn_domain_start (KnVirtHost *host, const char *uuid,
-                      GError **error); /* ensure: running already is fine */
-bool kn_domain_destroy (KnVirtHost *host, const char *uuid,
-                        GError **error); /* ensure: power off; none or off is fine */
+/* The next ones may wait for the guest's QEMU: TIMEOUT when it hangs (start after 300 s, the others after 45 s), and then at
+ * once until it answers again. */
+
+/* Ensure: running already is fine. */
+bool kn_domain_start (KnVirtHost *host, const char *uuid, GError **error);
+/* Ensure: power off; none or off is fine. Ends a QEMU that hangs, too. */
+bool kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error);
 /* Asks the guest by ACPI (and agent if connected), waits up to @timeout_ms for SHUTOFF. False with TIMEOUT if it does not follow. */
 bool kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError **error);
-bool kn_domain_reboot (KnVirtHost *host, const char *uuid,
-                       GError **error); /* soft reboot request */
+/* Asks the guest to reboot. */
+bool kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error);
 bool kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error);
-bool kn_domain_suspend (KnVirtHost *host, const char *uuid,
-                        GError **error); /* pause vCPUs; ensure */
+/* Pauses the vCPUs; ensure. */
+bool kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error);
+/* Ensure. */
 bool kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error);
 
-typedef enum {
-    KN_UNDEFINE_KEEP_STATE,
-    KN_UNDEFINE_ALL
-} KnUndefine; /* NVRAM and TPM state: kept, or removed too */
-bool kn_domain_undefine (KnVirtHost *host, const char *uuid, KnUndefine what,
-                         GError **error); /* ensure: none is fine */
+/* NVRAM and TPM state: kept, or removed too. */
+typedef enum { KN_UNDEFINE_KEEP_STATE, KN_UNDEFINE_ALL } KnUndefine;
+/* Ensure: none is fine. */
+bool kn_domain_undefine (KnVirtHost *host, const char *uuid, KnUndefine what, GError **error);
 
 /* uuids of our domains on @host, NULL-terminated; g_strfreev. */
 char **kn_domain_list (KnVirtHost *host, GError **error);
@@ -44,7 +46,7 @@ typedef struct {
     char *name;
     gint64 value;
 } KnDomainStat;
-/* Array of KnDomainStat, to be unref'd. Errors: CONFLICT when it does not run. */
+/* Array of KnDomainStat, to be unref'd. Errors: CONFLICT when it does not run, TIMEOUT after 5 s. */
 GArray *kn_domain_load_stats (KnVirtHost *host, const char *uuid, GError **error);
 
 /* Sends a guest-agent command (JSON) and returns its answer; caller frees. Errors: CONFLICT "no agent", TIMEOUT. */

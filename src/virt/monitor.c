@@ -197,9 +197,9 @@ kn_monitor_thread (gpointer data, gpointer user_data)
 
 /* ---- the caller ---- */
 
-/* Waits for the end. False: the time is over and the job is left to itself. */
+/* Waits for the end. False: the time is over and the job is left to itself in *@out_conn (a reference, or NULL). */
 static bool
-wait_for_job (KnMonitorJob *job)
+wait_for_job (KnMonitorJob *job, virConnectPtr *out_conn)
 {
     gint64 deadline_us = g_get_monotonic_time () + (gint64)job->spec.timeout_ms * 1000;
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&job->lock);
@@ -209,6 +209,10 @@ wait_for_job (KnMonitorJob *job)
     job->left = !job->done;
     if (job->left && job->started)
         set_stuck (job->host, job->uuid, 1);
+    if (job->left && job->conn) {
+        (void)virConnectRef (job->conn);
+        *out_conn = job->conn;
+    }
     return job->done;
 }
 
@@ -228,11 +232,12 @@ kn_monitor_run (KnVirtHost *host, const char *uuid, const KnMonitorSpec *spec, g
     if (is_stuck (host, uuid))
         return fail_stuck (host, error);
     g_autoptr (KnMonitorJob) job = job_new (host, uuid, spec);
+    g_autoptr (virConnect) hung = NULL;
 
     g_atomic_ref_count_inc (&job->refs);
     (void)g_thread_pool_push (host->monitors, job, NULL);
-    if (!wait_for_job (job)) {
-        drop_connection (host, job->conn);
+    if (!wait_for_job (job, &hung)) {
+        drop_connection (host, hung);
         return fail_stuck (host, error);
     }
     if (!job->good) {

@@ -17,13 +17,16 @@ typedef struct {
     const char *hypervisor;                /* "QEMU" */
     const char *hostname;                  /* as libvirt says */
     guint64 libvirt_version, qemu_version; /* 9000000 = 9.0.0 */
-    const char *zone;      /* the host's IANA zone if it is this machine, else NULL */
-    const char *virt_type; /* "kvm" or "qemu": what `auto` came to */
-    const char *const
-        *machines; /* canonical machine types and aliases of that domain type, NULL-terminated */
-    const char *default_q35,
-        *default_pc;           /* concrete types that q35 and pc stand for now: "pc-q35-7.2" */
-    const char *const *hyperv; /* enlightenments that domain capabilities list, NULL-terminated */
+    /* The host's IANA zone if it is this machine, else NULL. */
+    const char *zone;
+    /* "kvm" or "qemu": what `auto` came to; "test" on libvirt's test driver, which takes no other (and has arch i686). */
+    const char *virt_type;
+    /* Canonical machine types and aliases of that domain type, NULL-terminated. */
+    const char *const *machines;
+    /* Concrete types that q35 and pc stand for now: "pc-q35-7.2"; NULL: it has none. */
+    const char *default_q35, *default_pc;
+    /* Enlightenments that domain capabilities list, NULL-terminated. */
+    const char *const *hyperv;
     bool uefi, secure_boot, tpm;
 } KnVirtFacts;
 
@@ -36,7 +39,8 @@ typedef enum {
     KN_DOMAIN_N
 } KnDomainState;
 
-/* Called on the event thread: hand the news over and return. @uuid is borrowed. */
+/* Called on the event thread, host_state on the host's own: hand the news over and return. @uuid is borrowed; it may be a
+ * stranger's. None is called after kn_virt_stop(). */
 typedef struct {
     void (*domain_state) (gpointer data, const char *host, const char *uuid, KnDomainState state,
                           const char *reason);
@@ -49,9 +53,11 @@ typedef struct {
 /* @cloud_id marks what is ours: metadata element <kilonova:cloud xmlns:kilonova="https://kilonova.dev/ns/1" id="…"/> of domains,
  * name prefix of pools. */
 KnVirt *kn_virt_new (const char *cloud_id);
-void kn_virt_set_events (KnVirt *virt,
-                         const KnVirtEvents *events); /* before kn_virt_start(); copied */
-bool kn_virt_start (KnVirt *virt, GError **error);    /* event thread and reconnecting */
+/* Before hosts are added; copied. */
+void kn_virt_set_events (KnVirt *virt, const KnVirtEvents *events);
+/* Starts the event thread, which runs GLib's default main context: nobody else may. */
+bool kn_virt_start (KnVirt *virt, GError **error);
+/* Lets go of all hosts. Calls that are under way end by themselves. */
 void kn_virt_stop (KnVirt *virt);
 void kn_virt_free (KnVirt *virt);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnVirt, kn_virt_free)
@@ -61,12 +67,14 @@ typedef struct {
     const char *uri;          /* "qemu:///system" */
     const char *virt_type;    /* "auto", "kvm", "qemu" */
     const char *instance_dir; /* folder of the pool for guests' files on that host */
-    const char
-        *image_dir; /* folder of the read-only pool with images: the image store itself if .local */
-    bool local;     /* this machine: the image store's folder is the pool, nothing is copied */
+    /* Folder of the read-only pool with images: the image store itself if .local. */
+    const char *image_dir;
+    /* This machine: the image store's folder is the pool, nothing is copied. */
+    bool local;
 } KnVirtHostSpec;
 
-/* Adds a host and tries to reach it; one that is away is added too and picked up when it comes. Copies @spec. */
+/* Adds a host and tries to reach it, for at most 10 s; one that is away is added too and picked up when it comes. Copies
+ * @spec. A host that hangs is given up after 30 s without a sign of life. Errors: BAD_REQUEST, CONFLICT: the name is taken. */
 bool kn_virt_add_host (KnVirt *virt, const KnVirtHostSpec *spec, GError **error);
 
 /* A new reference to the host @name (unref), NULL if there is none. */

@@ -593,6 +593,71 @@ test_restart (void)
     drop_guest (uuid);
 }
 
+/* A libvirtd that hangs is given up after 30 s; as long as this takes, it is run with `-m slow` only. */
+static void
+test_hung_daemon (void)
+{
+    g_autoptr (GError) error = NULL, away = NULL;
+    g_autofree char *text = kn_file_read ("/run/libvirt/libvirtd.pid", 64, NULL, &error);
+    g_autofree char *nobody = kn_id_uuid ();
+    KnDomainState state = KN_DOMAIN_N;
+    gint64 pid = 0;
+
+    g_assert_no_error (error);
+    g_assert_true (kn_parse_int (g_strstrip (text), 2, G_MAXINT, &pid));
+    forget_events ();
+    g_assert_cmpint (kill ((pid_t)pid, SIGSTOP), ==, 0);
+    gint64 begin_us = g_get_monotonic_time ();
+    g_assert_false (kn_domain_load_state (host, nobody, &state, &away));
+    g_assert_error (away, KN_ERROR, KN_ERROR_UNAVAILABLE);
+    g_test_message ("given up after %.1f s: %s",
+                    (double)(g_get_monotonic_time () - begin_us) / G_TIME_SPAN_SECOND,
+                    away->message);
+    g_assert_cmpint (g_get_monotonic_time () - begin_us, <, 35 * G_TIME_SPAN_SECOND);
+    assert_heard ("host lab 0");
+    g_assert_cmpint (kill ((pid_t)pid, SIGCONT), ==, 0);
+    assert_heard ("host lab 1");
+    g_assert_cmpint (get_state (nobody), ==, KN_DOMAIN_NONE);
+}
+
+/* A full disk is told apart, and nothing half-made stays. */
+static void
+test_full_disk (void)
+{
+    g_autoptr (GError) error = NULL, overlay = NULL, put = NULL;
+    g_autoptr (KnVirt) other = kn_virt_new ("66666666-1111-4222-8333-444455556666");
+    g_autofree char *disks = g_build_filename (g_get_tmp_dir (), "tiny", NULL);
+    g_autofree char *bytes = g_malloc0 (4 * MIB);
+    KnVirtHostSpec spec = { .name = "tiny",
+                            .uri = URI,
+                            .virt_type = "qemu",
+                            .instance_dir = disks,
+                            .image_dir = image_dir };
+
+    g_mkdir (disks, 0755);
+    RUN ("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disks);
+    RUN ("virsh", "-q", "-c", URI, "pool-destroy", "kilonova-0123abcd-images");
+    RUN ("virsh", "-q", "-c", URI, "pool-undefine", "kilonova-0123abcd-images");
+    g_assert_true (kn_virt_add_host (other, &spec, &error));
+    g_autoptr (KnVirtHost) tiny = kn_virt_find_host (other, "tiny");
+    g_assert_false (
+        kn_volume_create_overlay (tiny, "disk", "big.qcow2", "qcow2", 200 * MIB, &overlay));
+    g_test_message ("%s", overlay->message);
+    g_assert_error (overlay, KN_ERROR, KN_ERROR_NO_SPACE);
+    g_assert_false (kn_volume_put (tiny, "config", bytes, 4 * MIB, &put));
+    g_test_message ("%s", put->message);
+    g_assert_error (put, KN_ERROR, KN_ERROR_NO_SPACE);
+    g_auto (GStrv) left = kn_volume_list (tiny, KN_POOL_INSTANCES, &error);
+    g_assert_no_error (error);
+    g_assert_false (g_strv_contains ((const char *const *)left, "disk"));
+    g_assert_true (kn_volume_delete (tiny, "config", &error));
+    RUN ("virsh", "-q", "-c", URI, "pool-destroy", "kilonova-66666666-images");
+    RUN ("virsh", "-q", "-c", URI, "pool-undefine", "kilonova-66666666-images");
+    RUN ("virsh", "-q", "-c", URI, "pool-destroy", "kilonova-66666666-instances");
+    RUN ("virsh", "-q", "-c", URI, "pool-undefine", "kilonova-66666666-instances");
+    RUN ("umount", disks);
+}
+
 static void
 test_overlay (void)
 {
@@ -1044,6 +1109,8 @@ main (int argc, char **argv)
     prepare ();
     if (g_test_perf ())
         g_test_add_func ("/virt/costs", test_costs);
+    if (g_test_slow ())
+        g_test_add_func ("/virt/host/hung", test_hung_daemon);
     g_test_add_func ("/virt/facts", test_facts);
     g_test_add_func ("/virt/volume/overlay", test_overlay);
     g_test_add_func ("/virt/volume/overlay-broken", test_overlay_broken);
@@ -1053,6 +1120,7 @@ main (int argc, char **argv)
     g_test_add_func ("/virt/volume/image-send", test_image_send);
     g_test_add_func ("/virt/volume/many", test_many);
     g_test_add_func ("/virt/volume/pool-stopped", test_pool_stopped);
+    g_test_add_func ("/virt/volume/full-disk", test_full_disk);
     g_test_add_func ("/virt/domain/life", test_life);
     g_test_add_func ("/virt/domain/wrong-state", test_wrong_state);
     g_test_add_func ("/virt/domain/define-refused", test_define_refused);
