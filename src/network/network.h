@@ -33,6 +33,7 @@ typedef struct {
         bridge; /* what the interface is plugged into on the host; the driver "none" does not make it */
     guint mtu;
     bool ours;                  /* made for the server, goes with it */
+    bool active;                /* wired at this moment */
     GPtrArray *addresses;       /* of KnPortAddress */
     GPtrArray *security_groups; /* of char*: names, ids alternating (name, id, name, id …) */
 } KnPort;
@@ -66,6 +67,13 @@ GPtrArray *kn_network_list_ports (KnDb *db, const char *server_id, GError **erro
 
 /* The ports of all servers of @project_id (NULL: of all projects); array of KnPort, those of one server in their order. */
 GPtrArray *kn_network_list_project_ports (KnDb *db, const char *project_id, GError **error);
+
+/* Puts all ports of @server_id into the security group @name (a name or id of @project_id), or takes them out of it. The latter
+ * fails with NOT_FOUND (public) if none of them is in it. */
+bool kn_network_add_group (KnDb *db, const char *project_id, const char *server_id,
+                           const char *name, GError **error);
+bool kn_network_remove_group (KnDb *db, const char *project_id, const char *server_id,
+                              const char *name, GError **error);
 
 /* Gives the server's ports back: ours are deleted, the user's own are unbound. In the caller's transaction. Repeatable. */
 bool kn_network_release (KnDb *db, const char *server_id, GError **error);

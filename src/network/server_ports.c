@@ -134,6 +134,7 @@ port_from_row (KnCache *cache, const KnPortRow *row, GError **error)
     port->bridge = kn_bridge_name (row->network_id);
     port->mtu = (guint)net->mtu;
     port->ours = row->made_for_server;
+    port->active = g_strcmp0 (row->status, "ACTIVE") == 0;
     for (guint i = 0; i < row->fixed_ips->len; i++)
         if (!add_address (cache, port, g_ptr_array_index (row->fixed_ips, i), error))
             return NULL;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Compute service: its context, its service row and its jobs. */
+#include "compute/compute_priv.h"
+
+#include "base/error.h"
+#include "compute/discovery.h"
+#include "compute/events.h"
+#include "compute/flavor.h"
+#include "compute/host.h"
+#include "compute/keypair.h"
+#include "compute/quota.h"
+#include "compute/server_store.h"
+#include "compute/server_work.h"
+#include "http/fault.h"
+
+/* Only what is complete is announced: a range with holes breaks clients that pick from it. */
+#define MAX_MINOR 1
+
+static void (*const parts[]) (GArray *routes) = {
+    kn_discovery_add_routes,      kn_flavor_add_routes,         kn_keypair_add_routes,
+    kn_quota_add_routes,          kn_service_add_routes,        kn_hypervisor_add_routes,
+    kn_zone_add_routes,           kn_server_add_routes,         kn_server_create_add_routes,
+    kn_server_list_add_routes,    kn_server_action_add_routes,  kn_server_metadata_add_routes,
+    kn_server_network_add_routes, kn_server_history_add_routes, kn_server_guest_add_routes,
+};
+
+static void (*const job_kinds[]) (KnCompute *compute) = {
+    kn_server_boot_register,    kn_server_power_register,  kn_server_reboot_register,
+    kn_server_rebuild_register, kn_server_delete_register,
+};
+
+KnCompute *
+kn_compute_of (const KnRequest *req)
+{
+    return kn_request_service (req);
+}
+
+KnDb *
+kn_compute_db (KnCompute *compute, GError **error)
+{
+    return kn_db_thread (compute->db, error);
+}
+
+static void
+make_service (KnCompute *compute)
+{
+    compute->routes = g_array_new (false, false, sizeof (KnRoute));
+    for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+        parts[i](compute->routes);
+
+    compute->service = (KnService){
+        .type = "compute",
+        .name = "nova",
+        .prefix = "/compute",
+        .endpoint = "/v2.1",
+        .routes = (const KnRoute *)compute->routes->data,
+        .n_routes = compute->routes->len,
+        .max_minor = MAX_MINOR,
+        .write_fault = kn_fault_write_compute,
+        .data = compute,
+    };
+}
+
+KnCompute *
+kn_compute_new (const KnComputeOptions *options, GError **error)
+{
+    g_autoptr (KnCompute) compute = g_new0 (KnCompute, 1);
+
+    compute->db = options->db;
+    compute->jobs = options->jobs;
+    compute->virt = options->virt;
+    compute->images = options->images;
+    compute->networks = options->networks;
+    compute->config = options->config;
+    compute->cloud_id = g_strdup (options->cloud_id);
+    compute->zone = g_strdup (kn_config_string (options->config, "compute.availability_zone"));
+    compute->news = kn_compute_news_new (compute, error);
+    if (compute->news == NULL)
+        return NULL;
+    make_service (compute);
+
+    return g_steal_pointer (&compute);
+}
+
+void
+kn_compute_free (KnCompute *compute)
+{
+    if (compute == NULL)
+        return;
+    if (compute->news != NULL)
+        g_thread_pool_free (compute->news, true, true);
+    if (compute->routes != NULL)
+        g_array_unref (compute->routes);
+    g_free (compute->cloud_id);
+    g_free (compute->zone);
+    g_free (compute);
+}
+
+const KnService *
+kn_compute_service (KnCompute *compute)
+{
+    return &compute->service;
+}
+
+void
+kn_compute_register_jobs (KnCompute *compute)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (job_kinds); i++)
+        job_kinds[i](compute);
+}
+
+bool
+kn_compute_bootstrap (KnCompute *compute, GError **error)
+{
+    KnDb *db = kn_compute_db (compute, error);
+
+    return db != NULL && kn_flavor_bootstrap (db, error);
+}
+
+void
+kn_compute_write_metrics (KnCompute *compute, GString *out)
+{
+    KnDb *db = kn_compute_db (compute, NULL);
+    gint64 counts[KN_VM_N];
+
+    if (db == NULL || !kn_store_server_count (db, counts, NULL))
+        return;
+    g_string_append (out, "# HELP kilonova_servers Servers by state.\n"
+                          "# TYPE kilonova_servers gauge\n");
+    for (guint i = 0; i < KN_VM_N; i++)
+        if (i != KN_VM_DELETED)
+            g_string_append_printf (out, "kilonova_servers{state=\"%s\"} %" G_GINT64_FORMAT "\n",
+                                    kn_vm_state_name (i), counts[i]);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/compute: the context, and what each part adds to the service. */
+#pragma once
+
+#include "compute/compute.h"
+
+struct KnCompute {
+    KnDbPool *db;
+    KnJobs *jobs;
+    KnVirt *virt;
+    KnImages *images;
+    KnNetworks *networks;
+    const KnConfig *config;
+    char *cloud_id;
+    char *zone;     /* the name of the only availability zone */
+    GArray *routes; /* of KnRoute */
+    KnService service;
+    GThreadPool *news; /* one worker for what libvirt tells */
+};
+
+/* The context of a request on one of our routes. */
+KnCompute *kn_compute_of (const KnRequest *req);
+
+/* This thread's connection. */
+KnDb *kn_compute_db (KnCompute *compute, GError **error);
+
+/* Each part of the API appends its table of routes. */
+void kn_server_add_routes (GArray *routes);
+void kn_server_create_add_routes (GArray *routes);
+void kn_server_list_add_routes (GArray *routes);
+void kn_server_action_add_routes (GArray *routes);
+void kn_server_metadata_add_routes (GArray *routes);
+void kn_server_network_add_routes (GArray *routes);
+void kn_server_history_add_routes (GArray *routes);
+void kn_server_guest_add_routes (GArray *routes);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The config drive, written by libarchive. */
+#include "compute/config_drive.h"
+
+#include <errno.h>
+#include <archive.h>
+#include <archive_entry.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "json/write.h"
+#include "network/network.h"
+
+#define SEED_BYTES 512
+
+/* Guests look for a version that they know; all of them read the same files. */
+static const char *const versions[] = { "2012-08-10", "2018-08-27", "2020-10-14", "latest" };
+
+static void
+write_keys (KnJw *w, const KnConfigDrive *d)
+{
+    kn_jw_object_member (w, "public_keys");
+    if (d->public_key != NULL)
+        kn_jw_string_member (w, d->key_name, d->public_key);
+    kn_jw_end (w);
+    kn_jw_array_member (w, "keys");
+    if (d->public_key != NULL) {
+        kn_jw_object (w);
+        kn_jw_string_member (w, "name", d->key_name);
+        kn_jw_string_member (w, "type", d->key_type != NULL ? d->key_type : "ssh");
+        kn_jw_string_member (w, "data", d->public_key);
+        kn_jw_end (w);
+    }
+    kn_jw_end (w);
+}
+
+static void
+write_seed (KnJw *w)
+{
+    guchar seed[SEED_BYTES];
+    g_autofree char *text = NULL;
+
+    randombytes_buf (seed, sizeof seed);
+    text = g_base64_encode (seed, sizeof seed);
+    kn_jw_string_member (w, "random_seed", text);
+}
+
+char *
+kn_config_drive_format_metadata (const KnConfigDrive *d)
+{
+    g_autoptr (KnJw) w = kn_jw_new ();
+    GHashTableIter iter;
+    gpointer key, value;
+
+    kn_jw_object (w);
+    kn_jw_string_member (w, "uuid", d->uuid);
+    kn_jw_string_member (w, "name", d->name);
+    kn_jw_string_member (w, "hostname", d->hostname);
+    kn_jw_int_member (w, "launch_index", d->launch_index);
+    kn_jw_string_member (w, "availability_zone", d->zone);
+    kn_jw_string_member (w, "project_id", d->project_id);
+    if (d->admin_pass != NULL)
+        kn_jw_string_member (w, "admin_pass", d->admin_pass);
+    kn_jw_object_member (w, "meta");
+    if (d->metadata != NULL) {
+        g_hash_table_iter_init (&iter, d->metadata);
+        while (g_hash_table_iter_next (&iter, &key, &value))
+            kn_jw_string_member (w, key, value);
+    }
+    kn_jw_end (w);
+    write_keys (w, d);
+    kn_jw_array_member (w, "devices");
+    kn_jw_end (w);
+    write_seed (w);
+    kn_jw_end (w);
+
+    return kn_jw_finish (w, NULL);
+}
+
+static void
+write_resolvers (KnJw *w, char *const *dns)
+{
+    for (char *const *server = dns; server != NULL && *server != NULL; server++) {
+        kn_jw_object (w);
+        kn_jw_string_member (w, "type", "dns");
+        kn_jw_string_member (w, "address", *server);
+        kn_jw_end (w);
+    }
+}
+
+static void
+write_route (KnJw *w, const KnPortAddress *address)
+{
+    if (address->gateway == NULL)
+        return;
+    kn_jw_object (w);
+    kn_jw_string_member (w, "network", address->version == 6 ? "::" : "0.0.0.0");
+    kn_jw_string_member (w, "netmask", address->version == 6 ? "::" : "0.0.0.0");
+    kn_jw_string_member (w, "gateway", address->gateway);
+    kn_jw_end (w);
+}
+
+/* The mask of "10.0.0.0/24": dotted for IPv4, all ones in hex groups for IPv6. Caller frees. */
+static char *
+format_netmask (const char *cidr, guint version)
+{
+    const char *slash = strchr (cidr, '/');
+    guint bits = slash != NULL ? (guint)g_ascii_strtoull (slash + 1, NULL, 10) : 0;
+    GString *text = g_string_new (NULL);
+
+    if (version == 4) {
+        guint32 mask = bits == 0 ? 0 : 0xffffffffu << (32 - MIN (bits, 32));
+
+        g_string_printf (text, "%u.%u.%u.%u", mask >> 24, (mask >> 16) & 255, (mask >> 8) & 255,
+                         mask & 255);
+        return g_string_free (text, false);
+    }
+    for (guint i = 0; i < 8; i++) {
+        guint left = bits > i * 16 ? MIN (bits - i * 16, 16) : 0;
+
+        g_string_append_printf (text, "%s%x", i > 0 ? ":" : "",
+                                left == 0 ? 0 : (0xffffu << (16 - left)) & 0xffffu);
+    }
+    return g_string_free (text, false);
+}
+
+static void
+write_static (KnJw *w, const KnPortAddress *address)
+{
+    g_autofree char *netmask = format_netmask (address->cidr, address->version);
+
+    kn_jw_string_member (w, "ip_address", address->address);
+    kn_jw_string_member (w, "netmask", netmask);
+    kn_jw_array_member (w, "routes");
+    write_route (w, address);
+    kn_jw_end (w);
+    kn_jw_array_member (w, "services");
+    write_resolvers (w, address->dns);
+    kn_jw_end (w);
+}
+
+static void
+write_networks (KnJw *w, const GPtrArray *ports)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < ports->len; i++) {
+        const KnPort *port = g_ptr_array_index (ports, i);
+
+        for (guint k = 0; k < port->addresses->len; k++) {
+            const KnPortAddress *address = g_ptr_array_index (port->addresses, k);
+            bool dhcp = address->dhcp && address->version == 4;
+
+            kn_jw_object (w);
+            kn_jw_format_member (w, "id", "network%u", n++);
+            kn_jw_format_member (w, "type", "ipv%u%s", address->version, dhcp ? "_dhcp" : "");
+            kn_jw_string_member (w, "link", port->tap);
+            kn_jw_string_member (w, "network_id", port->network_id);
+            if (!dhcp)
+                write_static (w, address);
+            kn_jw_end (w);
+        }
+    }
+}
+
+char *
+kn_config_drive_format_network (const KnConfigDrive *d)
+{
+    g_autoptr (KnJw) w = kn_jw_new ();
+
+    kn_jw_object (w);
+    kn_jw_array_member (w, "links");
+    for (guint i = 0; i < d->ports->len; i++) {
+        const KnPort *port = g_ptr_array_index (d->ports, i);
+
+        kn_jw_object (w);
+        kn_jw_string_member (w, "id", port->tap);
+        kn_jw_string_member (w, "vif_id", port->id);
+        kn_jw_string_member (w, "type", "bridge");
+        if (port->mtu > 0)
+            kn_jw_int_member (w, "mtu", port->mtu);
+        else
+            kn_jw_null_member (w, "mtu");
+        kn_jw_string_member (w, "ethernet_mac_address", port->mac);
+        kn_jw_end (w);
+    }
+    kn_jw_end (w);
+    kn_jw_array_member (w, "networks");
+    write_networks (w, d->ports);
+    kn_jw_end (w);
+    kn_jw_array_member (w, "services");
+    for (guint i = 0; i < d->ports->len; i++) {
+        const KnPort *port = g_ptr_array_index (d->ports, i);
+
+        for (guint k = 0; k < port->addresses->len; k++)
+            write_resolvers (w,
+                             ((const KnPortAddress *)g_ptr_array_index (port->addresses, k))->dns);
+    }
+    kn_jw_end (w);
+    kn_jw_end (w);
+
+    return kn_jw_finish (w, NULL);
+}
+
+typedef struct {
+    const char *name;
+    const void *bytes;
+    gsize len;
+} File;
+
+static bool
+set_archive_error (struct archive *iso, GError **error)
+{
+    const char *why = archive_error_string (iso);
+
+    kn_error_set (error, archive_errno (iso) == ENOSPC ? KN_ERROR_NO_SPACE : KN_ERROR_INTERNAL,
+                  "cannot write the config drive: %s", why != NULL ? why : "no reason given");
+    return false;
+}
+
+static bool
+add_file (struct archive *iso, const char *version, const File *file, GError **error)
+{
+    g_autofree char *path = g_strdup_printf ("openstack/%s/%s", version, file->name);
+    struct archive_entry *entry = archive_entry_new ();
+    bool ok;
+
+    archive_entry_set_pathname (entry, path);
+    archive_entry_set_size (entry, (gint64)file->len);
+    archive_entry_set_filetype (entry, AE_IFREG);
+    archive_entry_set_perm (entry, 0444);
+    archive_entry_set_mtime (entry, g_get_real_time () / G_USEC_PER_SEC, 0);
+    ok = archive_write_header (iso, entry) == ARCHIVE_OK
+         && archive_write_data (iso, file->bytes, file->len) == (la_ssize_t)file->len;
+    archive_entry_free (entry);
+
+    return ok || set_archive_error (iso, error);
+}
+
+static la_ssize_t
+append_bytes (struct archive *iso, void *data, const void *bytes, size_t len)
+{
+    g_byte_array_append (data, bytes, (guint)len);
+    return (la_ssize_t)len;
+}
+
+static bool
+write_image (struct archive *iso, const File *files, gsize n_files, GByteArray *out, GError **error)
+{
+    if (archive_write_set_format_iso9660 (iso) != ARCHIVE_OK
+        || archive_write_set_options (iso, "volume-id=config-2,publisher=kilonova,joliet,rockridge")
+               != ARCHIVE_OK
+        || archive_write_set_bytes_per_block (iso, 0) != ARCHIVE_OK
+        || archive_write_open (iso, out, NULL, append_bytes, NULL) != ARCHIVE_OK)
+        return set_archive_error (iso, error);
+    for (gsize v = 0; v < G_N_ELEMENTS (versions); v++)
+        for (gsize i = 0; i < n_files; i++)
+            if (!add_file (iso, versions[v], &files[i], error))
+                return false;
+
+    return archive_write_close (iso) == ARCHIVE_OK || set_archive_error (iso, error);
+}
+
+GBytes *
+kn_config_drive_new (const KnConfigDrive *drive, GError **error)
+{
+    g_autofree char *metadata = kn_config_drive_format_metadata (drive);
+    g_autofree char *network = kn_config_drive_format_network (drive);
+    gsize user_len = 0;
+    g_autofree guchar *user
+        = drive->user_data != NULL ? g_base64_decode (drive->user_data, &user_len) : NULL;
+    const File files[] = {
+        { "meta_data.json", metadata, strlen (metadata) },
+        { "network_data.json", network, strlen (network) },
+        { "vendor_data.json", "{}", 2 },
+        { "vendor_data2.json", "{}", 2 },
+        { "user_data", user, user_len },
+    };
+    struct archive *iso = archive_write_new ();
+    GByteArray *out = g_byte_array_new ();
+    bool ok = write_image (iso, files, G_N_ELEMENTS (files) - (user == NULL ? 1 : 0), out, error);
+
+    archive_write_free (iso);
+    if (!ok) {
+        g_byte_array_unref (out);
+        return NULL;
+    }
+
+    return g_byte_array_free_to_bytes (out);
+}

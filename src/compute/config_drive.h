@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The config drive: an ISO image labelled config-2 that cloud-init and cloudbase-init read. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* What is written. Borrowed. */
+typedef struct {
+    const char *uuid, *name, *hostname, *project_id, *zone;
+    gint64 launch_index;
+    const char *key_name, *key_type, *public_key; /* NULL: no key */
+    const char *admin_pass;                       /* NULL: none */
+    const char *user_data;                        /* base64, NULL: none */
+    GHashTable *metadata;                         /* the user's; NULL: none */
+    const GPtrArray *ports;                       /* of KnPort */
+} KnConfigDrive;
+
+/* The bytes of the image. NULL on error. Unref the result. */
+GBytes *kn_config_drive_new (const KnConfigDrive *drive, GError **error);
+
+/* openstack/latest/meta_data.json and network_data.json; caller frees. */
+char *kn_config_drive_format_metadata (const KnConfigDrive *drive);
+char *kn_config_drive_format_network (const KnConfigDrive *drive);

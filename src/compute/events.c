@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* News of domains and hosts. A piece of news says only where to look: the state is asked for afresh, since what was true when
+ * libvirt wrote it may have changed by the time it is read. */
+#include "compute/events.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "compute/host.h"
+#include "compute/reconcile.h"
+
+typedef struct {
+    char *host;
+    char *server; /* NULL: the host itself came */
+} News;
+
+static void
+news_free (News *news)
+{
+    g_free (news->host);
+    g_free (news->server);
+    g_free (news);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (News, news_free)
+
+static bool
+handle (KnCompute *compute, const News *news, GError **error)
+{
+    KnDb *db = kn_compute_db (compute, error);
+
+    if (db == NULL)
+        return false;
+    if (news->server != NULL)
+        return kn_reconcile_server (compute, db, news->host, news->server, error);
+
+    return kn_host_note_up (db, news->host, error)
+           && kn_compute_reconcile (compute, news->host, error);
+}
+
+static void
+work (gpointer data, gpointer user_data)
+{
+    g_autoptr (News) news = data;
+    g_autoptr (GError) error = NULL;
+
+    if (!handle (user_data, news, &error))
+        kn_log (KN_LOG_WARNING, "cannot follow what happened on a host", "host", news->host,
+                "server", news->server, "why", error->message, NULL);
+}
+
+GThreadPool *
+kn_compute_news_new (KnCompute *compute, GError **error)
+{
+    return g_thread_pool_new_full (work, compute, (GDestroyNotify)news_free, 1, false, error);
+}
+
+static void
+push (KnCompute *compute, const char *host, const char *server)
+{
+    News *news = g_new0 (News, 1);
+
+    news->host = g_strdup (host);
+    news->server = g_strdup (server);
+    (void)g_thread_pool_push (compute->news, news, NULL);
+}
+
+static void
+on_domain_state (gpointer data, const char *host, const char *uuid, KnDomainState state,
+                 const char *reason)
+{
+    push (data, host, uuid);
+}
+
+static void
+on_host_state (gpointer data, const char *host, bool up, const char *why)
+{
+    if (up)
+        kn_log (KN_LOG_INFO, "a compute host is up", "host", host, NULL);
+    else
+        kn_log (KN_LOG_WARNING, "a compute host is away", "host", host, "why", why, NULL);
+    if (up)
+        push (data, host, NULL);
+}
+
+KnVirtEvents
+kn_compute_virt_events (KnCompute *compute)
+{
+    return (KnVirtEvents){
+        .domain_state = on_domain_state,
+        .host_state = on_host_state,
+        .data = compute,
+    };
+}
