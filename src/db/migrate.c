@@ -221,9 +221,7 @@ migrate_locked (KnDb *db, const KnMigration *migrations, const char *backup_dir,
         return false;
     if (!applied.fresh && applied.n_pending > 0 && !backup (db, applied.newest, backup_dir, error))
         return false;
-    /* load_applied() has filled one entry a migration, which the analyzer cannot see. */
     for (guint i = 0; migrations[i].name; i++)
-        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
         if (!applied.complete[i] && !run_migration (db, &migrations[i], applied.done[i], error))
             return false;
     return true;

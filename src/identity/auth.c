@@ -136,7 +136,8 @@ prove (KnIdentity *identity, KnDb *db, const KnAuthWish *wish, KnGrant *grant, G
         }
         bool right = kn_passwords_verify (identity->passwords, user ? user->password_hash : NULL,
                                           wish->password);
-        if (!right || !user->enabled || (grant->user && strcmp (grant->user->id, user->id) != 0))
+        if (!right || !user || !user->enabled
+            || (grant->user && strcmp (grant->user->id, user->id) != 0))
             return refuse (error);
         if (!grant->user)
             grant->user = g_steal_pointer (&user);

@@ -179,6 +179,7 @@ give_up (KnJob *job, const GError *why)
 {
     g_autoptr (GError) problem = NULL;
 
+    g_assert (why);
     log_job (KN_LOG_ERROR, job, "job failed", why);
     if (job->kind->kind->failed)
         job->kind->kind->failed (job, job->kind->data, why);

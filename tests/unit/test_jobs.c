@@ -94,8 +94,10 @@ step_one (KnJob *job, gpointer data, GError **error)
     Shared *shared = data;
     const char *tag = json_string_value (json_object_get (kn_job_payload (job), "tag"));
 
-    shared->start_us = g_get_monotonic_time ();
     (void)error;
+    g_mutex_lock (&shared->lock);
+    shared->start_us = g_get_monotonic_time ();
+    g_mutex_unlock (&shared->lock);
     note (job, tag ? tag : "one");
     return true;
 }
