@@ -4,6 +4,7 @@
 
 #include "base/util.h"
 #include "guest/guest_priv.h"
+#include "guest/numa.h"
 
 const KnGuestConfig kn_guest_config_default = {
     .vnc = true,
@@ -137,6 +138,7 @@ kn_draft_free (KnDraft *draft)
     if (!draft)
         return;
     g_hash_table_unref (draft->properties);
+    kn_numa_topology_free (draft->numa);
     g_free (draft->slots);
     g_free (draft);
 }

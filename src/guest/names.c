@@ -28,7 +28,7 @@ kn_decide_names (KnDraft *draft, GError **error)
     (void)error;
     const KnGuestFacts *facts = draft->facts;
     kn_because (draft, &rule_domain, "host");
-    kn_decide (draft, "@type", draft->kvm ? "kvm" : "qemu");
+    kn_decide (draft, "@type", draft->kvm && !draft->emulated ? "kvm" : "qemu");
     kn_because (draft, &rule_uuid, "instances.uuid");
     kn_decide (draft, "uuid", facts->uuid);
     kn_because (draft, &rule_name, "instances.id");
@@ -116,6 +116,16 @@ decide_smbios (KnDraft *draft)
     kn_decide (draft, "sysinfo/system/entry[family]", "Virtual Machine");
 }
 
+/* A guest on a volume has no image of its own. */
+static bool
+boots_from_volume (const KnGuestFacts *facts)
+{
+    for (gsize i = 0; i < facts->n_disks; i++)
+        if (facts->disks[i].is_root)
+            return true;
+    return false;
+}
+
 bool
 kn_decide_metadata (KnDraft *draft, GError **error)
 {
@@ -130,7 +140,7 @@ kn_decide_metadata (KnDraft *draft, GError **error)
                kn_time_format (facts->created_us, KN_TIME_DB, created));
     decide_flavor (draft);
     decide_owner (draft);
-    if (facts->image_id) {
+    if (facts->image_id && !boots_from_volume (facts)) {
         kn_decide (draft, NOVA "/nova:root/@type", "image");
         kn_decide (draft, NOVA "/nova:root/@uuid", facts->image_id);
     }

@@ -325,9 +325,8 @@ write_nic (KnDraft *draft, const KnGuestNic *nic, gsize index, GError **error)
     if (w.backend != BACK_VF) {
         if (!choose_model (&w, error))
             return false;
-        if (w.backend == BACK_MACVTAP && !w.model)
-            w.model = "virtio";
-        say (&w, "model/@type", w.model);
+        /* The driver of macvtap ports is made for virtio, whatever the image says. */
+        say (&w, "model/@type", w.backend == BACK_MACVTAP ? "virtio" : w.model);
         if (!choose_queues (&w, &multiqueue, error))
             return false;
         say_driver (&w, multiqueue);

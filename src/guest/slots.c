@@ -177,8 +177,11 @@ add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
     const char *device = rescue_said (draft, "hw_rescue_device");
     const char *bus = rescue_said (draft, "hw_rescue_bus");
     device = device ? device : "disk";
+    const KnGuestProperty *row = kn_guest_property_find ("hw_rescue_bus");
     if (bus && find_bus (bus) < 0) {
-        kn_guest_fail (error, "block-devices/UnsupportedRescueBus",
+        bool known = kn_guest_property_allows (row, bus, NULL);
+        kn_guest_fail (error,
+                       known ? "block-devices/UnsupportedRescueBus" : "block-devices/ValueError",
                        "hw_rescue_bus is '%s', which this hypervisor does not have.", bus);
         return false;
     }
