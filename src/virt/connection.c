@@ -15,12 +15,6 @@
 
 typedef enum { WORK_NONE, WORK_END, WORK_CLOSE, WORK_TELL, WORK_CONNECT } KnHostWork;
 
-bool
-kn_virt_is_test (virConnectPtr conn)
-{
-    return g_strcmp0 (virConnectGetType (conn), "TEST") == 0;
-}
-
 virConnectPtr
 kn_virt_host_connection (KnVirtHost *host, GError **error)
 {

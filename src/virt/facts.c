@@ -75,8 +75,6 @@ const char *
 kn_virt_facts_choose_type (const char *wish, const char *arch, const KnXmlView *caps,
                            const char *const *features)
 {
-    if (kn_xml_view_has (caps, "/capabilities/guest/arch/domain[@type='test']"))
-        return "test";
     if (strcmp (wish, "kvm") == 0)
         return "kvm";
     if (strcmp (wish, "qemu") == 0)
@@ -264,6 +262,8 @@ kn_virt_facts_load (KnVirtHost *host, virConnectPtr conn, GError **error)
     if (domain_caps_text && !(domain_caps = kn_xml_view_new (domain_caps_text, error)))
         return NULL;
     kn_virt_facts_parse (facts, caps, domain_caps);
+    if (kn_virt_is_test (conn))
+        kn_virt_test_present (facts);
     set_fingerprint (facts, caps_text, domain_caps_text);
     return g_steal_pointer (&facts);
 }

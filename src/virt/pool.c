@@ -39,9 +39,11 @@ leave_shared (KnVirtHost *host, KnPool which)
     g_cond_broadcast (&host->changed);
 }
 
+/* Waits until nobody else is in. *@out_done: another thread has read the folder meanwhile, from after this call began. */
 static bool
-enter_alone (KnVirtHost *host, KnPool which, GError **error)
+enter_alone (KnVirtHost *host, KnPool which, bool *out_done, GError **error)
 {
+    gint64 began_us = g_get_monotonic_time ();
     gint64 deadline_us = g_get_monotonic_time () + GATE_WAIT_S * G_TIME_SPAN_SECOND;
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
     KnPoolGate *gate = &host->gates[which];
@@ -51,7 +53,10 @@ enter_alone (KnVirtHost *host, KnPool which, GError **error)
     while (free_in_time && (gate->alone || gate->sharing > 0))
         free_in_time = g_cond_wait_until (&host->changed, &host->lock, deadline_us);
     gate->waiting--;
-    gate->alone = free_in_time;
+    *out_done = free_in_time && host->refreshed_us[which] > began_us;
+    gate->alone = free_in_time && !*out_done;
+    if (gate->alone)
+        host->refreshed_us[which] = g_get_monotonic_time ();
     g_cond_broadcast (&host->changed);
     if (!free_in_time)
         kn_error_set (error, KN_ERROR_TIMEOUT, "storage pool '%s' on host '%s' stays busy",
@@ -60,12 +65,13 @@ enter_alone (KnVirtHost *host, KnPool which, GError **error)
 }
 
 static void
-leave_alone (KnVirtHost *host, KnPool which)
+leave_alone (KnVirtHost *host, KnPool which, bool good)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
 
     host->gates[which].alone = false;
-    host->refreshed_us[which] = g_get_monotonic_time ();
+    if (!good)
+        host->refreshed_us[which] = 0;
     g_cond_broadcast (&host->changed);
 }
 
@@ -184,20 +190,21 @@ ensure_pools (KnVirtHost *host, virConnectPtr conn, GError **error)
     return true;
 }
 
-bool
-kn_volume_ensure_pools (KnVirtHost *host, GError **error)
-{
-    g_autoptr (virConnect) conn = kn_virt_host_connection (host, error);
-
-    return conn && ensure_pools (host, conn, error);
-}
-
 static bool
 is_checked (KnVirtHost *host, virConnectPtr conn)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
 
     return host->conn == conn && host->pools_checked;
+}
+
+/* Once a connection is enough: a pool that is stopped later is found by the next call on it. */
+bool
+kn_volume_ensure_pools (KnVirtHost *host, GError **error)
+{
+    g_autoptr (virConnect) conn = kn_virt_host_connection (host, error);
+
+    return conn && (is_checked (host, conn) || ensure_pools (host, conn, error));
 }
 
 void
@@ -269,11 +276,14 @@ refresh_until_done (KnPoolCall *call, GError **error)
 bool
 kn_pool_refresh (KnPoolCall *call, GError **error)
 {
-    if (!enter_alone (call->host, call->which, error))
-        return false;
-    bool done = refresh_until_done (call, error);
+    bool done = false;
 
-    leave_alone (call->host, call->which);
+    if (!enter_alone (call->host, call->which, &done, error))
+        return false;
+    if (done)
+        return true;
+    done = refresh_until_done (call, error);
+    leave_alone (call->host, call->which, done);
     return done;
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     guint64 libvirt_version, qemu_version; /* 9000000 = 9.0.0 */
     /* The host's IANA zone if it is this machine, else NULL. */
     const char *zone;
-    /* "kvm" or "qemu": what `auto` came to; "test" on libvirt's test driver, which takes no other (and has arch i686). */
+    /* "kvm" or "qemu": what `auto` came to. libvirt's test driver looks like a QEMU host. */
     const char *virt_type;
     /* Canonical machine types and aliases of that domain type, NULL-terminated. */
     const char *const *machines;

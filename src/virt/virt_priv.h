@@ -118,8 +118,8 @@ struct KnVirtHost {
     GThreadPool *monitors;
     GHashTable
         *stuck; /* uuids of guests whose QEMU did not answer -> number of threads that still wait */
-    GHashTable *sending; /* names of images on their way to the host */
-    gint64 refreshed_us[KN_POOL_N];
+    GHashTable *sending;            /* names of images on their way to the host */
+    gint64 refreshed_us[KN_POOL_N]; /* when the last refresh began */
 };
 
 KnVirtHost *kn_virt_host_ref (KnVirtHost *host);
@@ -137,8 +137,14 @@ void kn_virt_host_list (KnVirtHost *host);
 /* Asks the thread to end and waits a bounded time. */
 void kn_virt_host_halt (KnVirtHost *host);
 
+/* ---- test_driver.c ---- */
+
 /* Whether @conn is libvirt's test driver, which has domains and pools but neither guests nor files. */
 bool kn_virt_is_test (virConnectPtr conn);
+/* Fills in what a QEMU host would have. */
+void kn_virt_test_present (KnVirtFacts *facts);
+/* Domain XML as the test driver takes it; caller frees. */
+char *kn_virt_test_adapt (const char *xml, GError **error);
 
 /* ---- events.c ---- */
 
@@ -155,7 +161,7 @@ KnVirtFacts *kn_virt_facts_new (void);
 KnVirtFacts *kn_virt_facts_load (KnVirtHost *host, virConnectPtr conn, GError **error);
 /* The pure part, for facts whose arch and virt_type are set; @domain_caps may be NULL. */
 void kn_virt_facts_parse (KnVirtFacts *facts, const KnXmlView *caps, const KnXmlView *domain_caps);
-/* "kvm" or "qemu" for @wish ("test" for the test driver); static. @features: all of the host's CPU. */
+/* "kvm" or "qemu" for @wish; static. @features: all of the host's CPU. */
 const char *kn_virt_facts_choose_type (const char *wish, const char *arch, const KnXmlView *caps,
                                        const char *const *features);
 bool kn_virt_facts_equal (const KnVirtFacts *a, const KnVirtFacts *b);

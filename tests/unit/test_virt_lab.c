@@ -902,10 +902,11 @@ test_driver (void)
                             .local = true };
     const char *uuid = "11111111-2222-4333-8444-555555555555";
     const char *xml
-        = "<domain type='test'><name>instance-00000007</name>"
+        = "<domain type='qemu'><name>instance-00000007</name>"
           "<uuid>11111111-2222-4333-8444-555555555555</uuid><metadata>"
           "<kilonova:cloud xmlns:kilonova='https://kilonova.dev/ns/1' id='" CLOUD "'/></metadata>"
-          "<memory>8192</memory><vcpu>1</vcpu><os><type arch='i686'>hvm</type></os></domain>";
+          "<memory>8192</memory><vcpu>1</vcpu><os>"
+          "<type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os></domain>";
     KnDomainState state = KN_DOMAIN_N;
     gsize len = 1;
 
@@ -913,7 +914,8 @@ test_driver (void)
     g_autoptr (KnVirtHost) test = kn_virt_find_host (other, "test");
     const KnVirtFacts *facts = kn_virt_host_facts (test, &error);
     g_assert_no_error (error);
-    g_assert_cmpstr (facts->virt_type, ==, "test");
+    g_assert_cmpstr (facts->virt_type, ==, "qemu");
+    g_assert_cmpstr (facts->arch, ==, "x86_64");
     g_assert_cmpstr (facts->hypervisor, ==, "TEST");
     kn_volume_create_overlay (test, "d", "some-image", "qcow2", GIB, &error);
     g_assert_no_error (error);
