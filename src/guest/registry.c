@@ -13,7 +13,7 @@
         __VA_ARGS__, NULL                                                                          \
     }
 #define BUSES LIST ("fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml")
-#define COUNT 0, 65536
+#define COUNT .min = 0, .max = 65536
 
 static const KnGuestProperty *table (gsize *out_n);
 
