@@ -10,7 +10,7 @@
 
 #define WIRE_TIMEOUT_MS 10000
 
-static const KnNetDriverOps *const drivers[] = { &kn_net_driver_none };
+static const KnNetDriverOps *const drivers[] = { &kn_net_driver_none, &kn_net_driver_linux };
 
 const KnResource *const kn_resources[]
     = { &kn_net_resource,   &kn_subnet_resource, &kn_port_resource,
