@@ -56,6 +56,9 @@ void kn_db_pool_close (
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnDbPool, kn_db_pool_close)
 bool kn_db_pool_is_sqlite (const KnDbPool *pool);
 
+/* Opens a database that exists, as it is: nothing is migrated. For tools beside a running server. Errors: NOT_FOUND, UNAVAILABLE. */
+KnDbPool *kn_db_pool_attach (const char *url, GError **error);
+
 /* This thread's connection, opened on first use and closed with the thread. Borrowed. Errors: UNAVAILABLE. */
 KnDb *kn_db_thread (KnDbPool *pool, GError **error);
 

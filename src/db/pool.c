@@ -267,25 +267,46 @@ kn_db_thread (KnDbPool *pool, GError **error)
     return db;
 }
 
-KnDbPool *
-kn_db_pool_open_with (const char *url, const KnMigration *migrations, const char *backup_dir,
-                      GError **error)
+static KnDbPool *
+pool_new (const char *url, GError **error)
 {
     KnDbTarget target;
-    KnDb *db;
 
     if (!kn_db_target_parse (url, &target, error))
         return NULL;
 
-    g_autoptr (KnDbPool) pool = g_new (KnDbPool, 1);
+    KnDbPool *pool = g_new (KnDbPool, 1);
 
     *pool = (KnDbPool){ .ops = target.path ? &kn_db_sqlite : &kn_db_mariadb,
                         .target = target,
                         .registry = registry_new () };
-    db = kn_db_thread (pool, error);
+    return pool;
+}
+
+KnDbPool *
+kn_db_pool_open_with (const char *url, const KnMigration *migrations, const char *backup_dir,
+                      GError **error)
+{
+    g_autoptr (KnDbPool) pool = pool_new (url, error);
+    KnDb *db = pool ? kn_db_thread (pool, error) : NULL;
+
     if (!db || !kn_db_migrate (db, migrations, backup_dir, error))
         return NULL;
     return g_steal_pointer (&pool);
+}
+
+KnDbPool *
+kn_db_pool_attach (const char *url, GError **error)
+{
+    g_autoptr (KnDbPool) pool = pool_new (url, error);
+
+    if (!pool)
+        return NULL;
+    if (pool->target.path && !g_file_test (pool->target.path, G_FILE_TEST_EXISTS)) {
+        kn_error_set (error, KN_ERROR_NOT_FOUND, "there is no database '%s'", pool->target.path);
+        return NULL;
+    }
+    return kn_db_thread (pool, error) ? g_steal_pointer (&pool) : NULL;
 }
 
 KnDbPool *
