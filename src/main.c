@@ -36,6 +36,12 @@ cmd_manual (int argc, char **argv)
 }
 
 static const KnCommand commands[] = {
+    { "server", kn_cmd_server, "properties|set SERVER …",
+      "print or set the properties of a server's guest" },
+    { "explain", kn_cmd_explain, "SERVER [PART]",
+      "print every decision about a guest with its reason" },
+    { "passwd", kn_cmd_passwd, "USER [--domain NAME]", "set a user's password in the database" },
+    { "db", kn_cmd_db, "version|backup FILE|check", "the database's version, a copy, a check" },
     { "guest-xml", kn_cmd_guest_xml, "CASE [--profile NAME] [--explain]",
       "plan the guest of a case file and print its domain XML" },
     { "sample-config", cmd_sample_config, "", "print a configuration file with every option" },
