@@ -171,7 +171,7 @@ bool kn_store_quota_count (KnDb *db, const char *project_id, const char *resourc
 /* False without error: no limit was set for the project. */
 bool kn_store_quota_find (KnDb *db, const char *project_id, const char *resource, gint64 *out_limit,
                           GError **error);
-bool kn_store_quota_set (KnDb *db, const char *project_id, const char *resource, gint64 limit,
+bool kn_store_net_quota_set (KnDb *db, const char *project_id, const char *resource, gint64 limit,
                          GError **error);
 bool kn_store_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GError **error);
 GPtrArray *kn_store_quota_projects (KnDb *db, GError **error);

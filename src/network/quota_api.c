@@ -215,7 +215,7 @@ update_txn (KnDb *db, gpointer data, GError **error)
                                   key, LIMIT_MAX);
             return false;
         }
-        if (!kn_store_quota_set (db, change->project_id, key, limit, error))
+        if (!kn_store_net_quota_set (db, change->project_id, key, limit, error))
             return false;
     }
     return true;

@@ -66,8 +66,8 @@ kn_store_quota_find (KnDb *db, const char *project_id, const char *resource, gin
 }
 
 bool
-kn_store_quota_set (KnDb *db, const char *project_id, const char *resource, gint64 limit,
-                    GError **error)
+kn_store_net_quota_set (KnDb *db, const char *project_id, const char *resource, gint64 limit,
+                        GError **error)
 {
     return kn_db_exec (db, &QUOTA_DELETE, KN_BIND (kn_text (project_id), kn_text (resource)), NULL,
                        error)
