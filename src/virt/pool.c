@@ -172,8 +172,21 @@ ensure_pool (KnVirtHost *host, virConnectPtr conn, KnPool which, GError **error)
     virResetLastError ();
     if (pool && !check_pool (host, conn, pool, which, error))
         return false;
-    if (!pool && !(pool = define_pool (host, conn, which, error)))
-        return false;
+    if (!pool) {
+        g_autoptr (GError) reason = NULL;
+
+        /* Another thread or controller may be faster here too. */
+        pool = define_pool (host, conn, which, &reason);
+        if (!pool)
+            pool = virStoragePoolLookupByName (conn, host->pools[which]);
+        virResetLastError ();
+        if (!pool) {
+            g_propagate_error (error, g_steal_pointer (&reason));
+            return false;
+        }
+        if (!check_pool (host, conn, pool, which, error))
+            return false;
+    }
     return start_pool (host, conn, pool, error);
 }
 
