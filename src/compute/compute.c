@@ -66,6 +66,7 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
 {
     g_autoptr (KnCompute) compute = g_new0 (KnCompute, 1);
 
+    g_mutex_init (&compute->reconciling);
     compute->db = options->db;
     compute->jobs = options->jobs;
     compute->virt = options->virt;
@@ -91,6 +92,7 @@ kn_compute_free (KnCompute *compute)
         g_thread_pool_free (compute->news, true, true);
     if (compute->routes != NULL)
         g_array_unref (compute->routes);
+    g_mutex_clear (&compute->reconciling);
     g_free (compute->cloud_id);
     g_free (compute->zone);
     g_free (compute);

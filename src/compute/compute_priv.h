@@ -15,7 +15,8 @@ struct KnCompute {
     char *zone;     /* the name of the only availability zone */
     GArray *routes; /* of KnRoute */
     KnService service;
-    GThreadPool *news; /* one worker for what libvirt tells */
+    GMutex reconciling; /* one comparison of hosts and records at a time */
+    GThreadPool *news;  /* one worker for what libvirt tells */
 };
 
 /* The context of a request on one of our routes. */

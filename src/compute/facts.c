@@ -129,14 +129,18 @@ gather_host (KnServerFacts *f, KnVirtHost *host, GError **error)
 {
     const KnVirtFacts *facts = kn_virt_host_facts (host, error);
 
+    bool names_machines;
+
     if (facts == NULL)
         return false;
+    /* A host that names no machine types (libvirt's test driver) takes any. */
+    names_machines = facts->machines != NULL && *facts->machines != NULL;
     f->facts.host = (KnGuestHost){
         .arch = facts->arch,
         .virt_type = facts->virt_type,
         .cpu_vendor = facts->cpu_vendor,
         .zone = facts->zone,
-        .machines = facts->machines,
+        .machines = names_machines ? facts->machines : NULL,
         .hyperv = facts->hyperv,
         .default_q35 = facts->default_q35,
         .default_pc = facts->default_pc,

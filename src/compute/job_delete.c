@@ -29,9 +29,7 @@ step_files (KnJob *job, gpointer data, GError **error)
     g_auto (KnServerWork) work = { 0 };
 
     return kn_server_work_begin (&work, job, data, error)
-           && (work.server == NULL
-               || (kn_volume_ensure_pools (work.host, error)
-                   && kn_volume_delete_all (work.host, work.server->uuid, error)));
+           && (work.server == NULL || kn_volume_delete_all (work.host, work.server->uuid, error));
 }
 
 static bool

@@ -27,7 +27,7 @@ step_wipe (KnJob *job, gpointer data, GError **error)
     if (!work.alive)
         return true;
     id = work.server->uuid;
-    if (!kn_volume_ensure_pools (work.host, error) || !kn_volume_delete_all (work.host, id, error)
+    if (!kn_volume_delete_all (work.host, id, error)
         || !kn_domain_undefine (work.host, id, KN_UNDEFINE_ALL, error)
         || !kn_store_server_set_plan (work.db, id, &(KnServerPlan){ 0 }, error))
         return false;

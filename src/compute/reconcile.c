@@ -196,8 +196,6 @@ reconcile_leftovers (KnDb *db, KnVirtHost *host, GError **error)
     for (char **id = domains; *id != NULL; id++)
         if (!reconcile_domain (db, host, *id, error))
             return false;
-    if (!kn_volume_ensure_pools (host, error))
-        return false;
     volumes = kn_volume_list (host, KN_POOL_INSTANCES, error);
     if (volumes == NULL)
         return false;
@@ -245,6 +243,7 @@ bool
 kn_compute_reconcile (KnCompute *compute, const char *host_name, GError **error)
 {
     g_auto (GStrv) names = kn_virt_list_hosts (compute->virt);
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&compute->reconciling);
     KnDb *db = kn_compute_db (compute, error);
 
     if (db == NULL)

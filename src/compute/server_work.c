@@ -102,7 +102,7 @@ kn_server_ensure_disks (KnServerWork *work, GError **error)
     g_autofree char *ephemeral = kn_server_ephemeral_name (server);
     g_autofree char *swap = kn_server_swap_name (server);
 
-    if (!kn_volume_ensure_pools (work->host, error) || !ensure_root_disk (work, error))
+    if (!ensure_root_disk (work, error))
         return false;
     if (server->ephemeral_gib > 0
         && !kn_volume_create_empty (work->host, ephemeral, "qcow2",
@@ -323,6 +323,13 @@ kn_server_ask_off (KnServerWork *work, gint64 timeout_s, bool *out_off, GError *
             *out_off = true;
             return true;
         }
+        /* No domain, or one that is off: what was asked for. */
+        if (g_error_matches (local, KN_ERROR, KN_ERROR_NOT_FOUND)
+            || g_error_matches (local, KN_ERROR, KN_ERROR_CONFLICT)) {
+            g_error_free (local);
+            *out_off = true;
+            return true;
+        }
         if (!g_error_matches (local, KN_ERROR, KN_ERROR_TIMEOUT)) {
             g_propagate_error (error, local);
             return false;
@@ -438,8 +445,6 @@ kn_server_fail (KnJob *job, gpointer data, KnAct act, KnFailure how, const GErro
     if (state == KN_DOMAIN_NONE)
         failure.power = KN_POWER_NONE;
 
-    kn_log (KN_LOG_WARNING, "work on a server failed", "job", kn_job_kind (job), "server",
-            work.server->uuid, "request", kn_job_request_id (job), "why", why->message, NULL);
     if (!kn_db_txn (work.db, fail_txn, &failure, &error))
         kn_log (KN_LOG_ERROR, "cannot record that work on a server failed", "server",
                 work.server->uuid, "why", error->message, NULL);
