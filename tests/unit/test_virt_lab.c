@@ -183,10 +183,10 @@ format_domain (const char *uuid, const char *name, const char *cloud, const char
 static char *
 make_guest (const char *image, const char *clock)
 {
-    static guint count = 0x100;
+    static gint count = 0x100;
     g_autoptr (GError) error = NULL;
     g_autofree char *uuid = kn_id_uuid ();
-    g_autofree char *name = g_strdup_printf ("instance-%08x", count++);
+    g_autofree char *name = g_strdup_printf ("instance-%08x", (guint)g_atomic_int_add (&count, 1));
     g_autofree char *disk = g_strconcat (uuid, ".disk", NULL);
     g_autofree char *xml = format_domain (uuid, name, CLOUD, clock);
 
@@ -1048,11 +1048,43 @@ measure_domain (guint count)
     drop_guest (uuid);
 }
 
+static gpointer
+boot_one (gpointer data)
+{
+    g_autoptr (GError) error = NULL;
+    char *uuid = make_guest ("rtc.qcow2", "");
+    g_autofree char *config = g_strconcat (uuid, ".config", NULL);
+    g_autofree char *bytes = g_malloc0 (64 * KIB);
+
+    kn_volume_put (host, config, bytes, 64 * KIB, &error);
+    g_assert_no_error (error);
+    kn_domain_start (host, uuid, &error);
+    g_assert_no_error (error);
+    return uuid;
+}
+
+static void
+measure_boots (guint count)
+{
+    g_autoptr (GPtrArray) threads = g_ptr_array_new ();
+    gint64 begin_us = g_get_monotonic_time ();
+
+    for (guint i = 0; i < count; i++)
+        g_ptr_array_add (threads, g_thread_new ("boot", boot_one, NULL));
+    g_auto (GStrv) uuids = g_new0 (char *, count + 1);
+    for (guint i = 0; i < count; i++)
+        uuids[i] = g_thread_join (threads->pdata[i]);
+    say_cost ("boot, all at once, each", begin_us, count);
+    for (guint i = 0; i < count; i++)
+        drop_guest (uuids[i]);
+}
+
 static void
 test_costs (void)
 {
     measure_storage (100);
     measure_domain (10);
+    measure_boots (20);
 }
 
 static void
