@@ -26,11 +26,12 @@ kn_virt_error_silence (void)
 static bool
 starts_path (const char *text, const char *at)
 {
-    if (at[1] == '\0' || at[1] == '/' || g_ascii_isspace (at[1]))
+    if (at[1] == '\0' || g_ascii_isspace (at[1]))
         return false;
 
-    /* "Input/output", "qemu+tls://host" and "tcp:/x" are no paths; "'/var/x'", "file=/var/x" are. */
-    return at == text || g_ascii_isspace (at[-1]) || strchr ("'\"(=[,<>", at[-1]) != NULL;
+    /* "Input/output" and "qemu+tls://host" are no paths; "'/var/x'", "file=/var/x" and "file:/var/x" are. */
+    return at == text || g_ascii_isspace (at[-1]) || strchr ("'\"(=[,<>{", at[-1]) != NULL
+           || (at[-1] == ':' && at[1] != '/');
 }
 
 /* The end of the path that starts at @at: the matching quote, or the next character that ends a word. */
@@ -51,8 +52,12 @@ find_path_end (const char *text, const char *at)
 static void
 append_base_name (GString *out, const char *start, const char *end)
 {
-    while (end > start && end[-1] == '/')
+    while (end > start + 1 && end[-1] == '/')
         end--;
+    if (end == start + 1) {
+        g_string_append_c (out, '/');
+        return;
+    }
     const char *slash = g_strrstr_len (start, end - start, "/");
 
     g_string_append_len (out, slash + 1, end - slash - 1);

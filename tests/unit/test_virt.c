@@ -53,6 +53,8 @@ test_error_scrub (void)
         { "-drive file=/a/b/c,format=raw: bad", "-drive file=c,format=raw: bad" },
         { "two (/a/b) and \"/c/d/\"", "two (b) and \"d\"" },
         { "a line\nand one with a / alone", "a line and one with a / alone" },
+        { "target '/' is busy", "target '/' is busy" },
+        { "file:/etc/x, //etc/y", "file:x, y" },
         { "/first/word is it", "word is it" },
         { "", "" },
     };
