@@ -36,6 +36,7 @@ cmd_manual (int argc, char **argv)
 }
 
 static const KnCommand commands[] = {
+    { "serve", kn_cmd_serve, "[options]", "run the cloud" },
     { "server", kn_cmd_server, "properties|set SERVER …",
       "print or set the properties of a server's guest" },
     { "explain", kn_cmd_explain, "SERVER [PART]",
