@@ -94,13 +94,15 @@ sqlite_close (KnDbConn *base)
     g_free (conn);
 }
 
-/* Creates the file with a narrow mode: it holds password hashes. */
+/* Creates the file with a narrow mode: it holds password hashes. One that is there must not be opened: closing it again would drop
+ * SQLite's locks on it (POSIX locks belong to the process), and the next program that looks into the database would take itself
+ * for the only one and remove the write-ahead log under our feet. */
 static bool
 ensure_file (const char *path, GError **error)
 {
-    kn_autofd fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    kn_autofd fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0) {
+    if (fd < 0 && errno != EEXIST) {
         kn_error_set_errno (error, errno, "cannot open database '%s'", path);
         return false;
     }

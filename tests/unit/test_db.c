@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same cases on SQLite and on a MariaDB of our own. */
 #include "base/error.h"
+#include "base/spawn.h"
 #include "db/db_priv.h"
 #include "scratch_mariadb.h"
 
@@ -282,6 +283,38 @@ write_one (gpointer pool)
 {
     g_assert_true (insert (connection (pool), "a", 1, NULL));
     return NULL;
+}
+
+/* An operator's own look into the database, by another process, does not take the log away from under ours. */
+static void
+test_another_program (const char *url)
+{
+    const char *file = url + strlen ("sqlite:");
+    g_autofree char *log = g_strconcat (file, "-wal", NULL);
+    g_autoptr (KnDbPool) pool = open_pool (url, first);
+    KnDb *db = connection (pool);
+    g_autofree char *tool = g_find_program_in_path ("sqlite3");
+    GStatBuf before, after;
+
+    if (!tool) {
+        g_test_skip ("sqlite3 is not installed");
+        return;
+    }
+    g_assert_null (g_thread_join (g_thread_new ("another connection", write_one, pool)));
+    g_assert_cmpint (g_stat (log, &before), ==, 0);
+
+    const char *const insert_argv[]
+        = { tool, file, "INSERT INTO things (name) VALUES ('theirs')", NULL };
+    g_assert_true (kn_spawn (insert_argv, NULL, NULL, NULL));
+    g_assert_cmpint (g_stat (log, &after), ==, 0);
+    g_assert_cmpuint (before.st_ino, ==, after.st_ino);
+    g_assert_cmpint (number_of_things (db), ==, 2);
+
+    g_assert_true (insert (db, "ours", 1, NULL));
+    const char *const count_argv[] = { tool, file, "SELECT COUNT(*) FROM things", NULL };
+    g_autofree char *count = NULL;
+    g_assert_true (kn_spawn (count_argv, NULL, &count, NULL));
+    g_assert_cmpstr (g_strchomp (count), ==, "3");
 }
 
 static bool
@@ -637,6 +670,7 @@ static const struct {
     { "two-openers", { NULL, test_two_openers } },
     { "program", { NULL, test_program } },
     { "busy", { "sqlite", test_busy } },
+    { "another-program", { "sqlite", test_another_program } },
     { "kicked", { "mariadb", test_kicked } },
 };
 
