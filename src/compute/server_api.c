@@ -10,6 +10,7 @@
 #include "compute/quota.h"
 
 #define MAX_TEXT 255
+#define MAX_TRIES 5
 
 bool
 kn_server_call_begin (KnServerCall *call, KnRequest *req, GError **error)
@@ -93,17 +94,24 @@ typedef struct {
     const json_t *payload;
     KnTxnFn more;
     gpointer data;
+    bool raced; /* the state changed between reading and claiming */
 } Begin;
 
 static bool
 begin_txn (KnDb *db, gpointer data, GError **error)
 {
-    const Begin *b = data;
+    Begin *b = data;
     const KnActRule *rule = kn_act_rule (b->act);
     const char *request_id = kn_request_id (b->req);
+    GError *local = NULL;
 
-    return kn_store_server_claim (db, b->server, rule->task, error)
-           && (b->more == NULL || b->more (db, b->data, error))
+    if (!kn_store_server_claim (db, b->server, rule->task, &local)) {
+        b->raced = g_error_matches (local, KN_ERROR, KN_ERROR_CONFLICT);
+        g_propagate_error (error, local);
+        return false;
+    }
+
+    return (b->more == NULL || b->more (db, b->data, error))
            && kn_history_begin (db, b->server, b->act, request_id,
                                 kn_request_auth (b->req)->user_id, error)
            && kn_jobs_enqueue (db, rule->job, b->server->uuid, b->payload, 1, request_id, NULL,
@@ -114,12 +122,31 @@ bool
 kn_server_begin_act (KnServerCall *call, KnRequest *req, KnAct act, const json_t *payload,
                      KnTxnFn more, gpointer data, GError **error)
 {
-    Begin begin = { call->server, req, act, payload, more, data };
+    g_autoptr (KnServer) fresh = NULL;
 
-    if (!kn_server_call_check_lock (call, req, error)
-        || !kn_server_check_act (call->server, act, error)
-        || !kn_db_txn (call->db, begin_txn, &begin, error))
+    if (!kn_server_call_check_lock (call, req, error))
         return false;
+
+    /* Whoever was faster may have made the act impossible, or may not: the new state decides. */
+    for (guint tries = 1;; tries++) {
+        const KnServer *server = fresh != NULL ? fresh : call->server;
+        Begin begin = { server, req, act, payload, more, data, false };
+        GError *local = NULL;
+
+        if (!kn_server_check_act (server, act, error))
+            return false;
+        if (kn_db_txn (call->db, begin_txn, &begin, &local))
+            break;
+        if (!begin.raced || tries == MAX_TRIES) {
+            g_propagate_error (error, local);
+            return false;
+        }
+        g_clear_error (&local);
+        g_clear_pointer (&fresh, kn_server_free);
+        fresh = kn_store_server_load (call->db, call->server->uuid, NULL, error);
+        if (fresh == NULL)
+            return false;
+    }
     kn_jobs_wake (call->compute->jobs);
 
     return true;
