@@ -21,6 +21,8 @@ typedef struct {
     char *domain_id;                 /* NULL: not scoped to a domain */
     char *token_id;                  /* audit id of the token, never the token */
     gint64 expires_us;
+    /* By an application credential that may not make or delete others. */
+    bool delegated;
     KnRole role; /* the strongest of the caller's roles; TOKEN if unscoped or none of ours */
 } KnAuth;
 

@@ -36,6 +36,13 @@ find_user (KnDb *db, const KnAuthName *name, GError **error)
 static KnAuthTarget *
 find_target (KnDb *db, KnScope scope, const KnAuthName *name, GError **error)
 {
+    if (scope == KN_SCOPE_SYSTEM) {
+        KnAuthTarget *system = g_new0 (KnAuthTarget, 1);
+
+        system->id = g_strdup ("all");
+        system->enabled = true;
+        return system;
+    }
     if (scope == KN_SCOPE_DOMAIN)
         return kn_auth_store_find_domain (db, name->id, name->name, error);
     if (name->id)
@@ -61,6 +68,39 @@ leave_scope (KnGrant *grant)
 {
     g_clear_pointer (&grant->target, kn_auth_target_free);
     g_clear_pointer (&grant->roles, g_ptr_array_unref);
+}
+
+/* Leaves only the roles that the credential has. */
+static void
+keep_roles (GPtrArray *roles, const GPtrArray *ids)
+{
+    for (guint i = roles->len; i-- > 0;) {
+        const KnAuthRole *role = g_ptr_array_index (roles, i);
+        bool kept = false;
+
+        for (guint k = 0; k < ids->len && !kept; k++)
+            kept = strcmp (role->id, g_ptr_array_index (ids, k)) == 0;
+        if (!kept)
+            g_ptr_array_remove_index (roles, i);
+    }
+}
+
+/* What an application credential takes away. False without error: it is gone or has expired. */
+static bool
+apply_credential (KnDb *db, KnGrant *grant, GError **error)
+{
+    g_autoptr (KnCredential) credential = NULL;
+
+    if (*grant->token.credential_id == '\0')
+        return true;
+    credential = kn_credential_find (db, grant->token.credential_id, error);
+    if (!credential || strcmp (credential->user_id, grant->user->id) != 0
+        || (credential->expires_us && credential->expires_us <= kn_time_now ()))
+        return false;
+    grant->delegated = !credential->unrestricted;
+    if (grant->roles)
+        keep_roles (grant->roles, credential->role_ids);
+    return grant->roles && grant->roles->len > 0;
 }
 
 /* Checks token against what the database says now. */
@@ -95,7 +135,8 @@ kn_auth_resolve (KnIdentity *identity, KnDb *db, const char *text, KnGrant *out_
     KnAuthName name = { .id = grant.token.scope_id };
     bool found = grant.user
                  && (grant.token.scope == KN_SCOPE_NONE
-                     || enter_scope (db, grant.token.scope, &name, &grant, &local));
+                     || enter_scope (db, grant.token.scope, &name, &grant, &local))
+                 && apply_credential (db, &grant, &local);
     if (local) {
         g_propagate_error (error, g_steal_pointer (&local));
         return false;
@@ -107,6 +148,46 @@ kn_auth_resolve (KnIdentity *identity, KnDb *db, const char *text, KnGrant *out_
 
     *out_grant = grant;
     grant = (KnGrant){ 0 };
+    return true;
+}
+
+static KnCredential *
+find_credential (KnDb *db, const KnAuthWish *wish, GError **error)
+{
+    g_autoptr (KnAuthUser) user = NULL;
+
+    if (wish->credential.id)
+        return kn_credential_find (db, wish->credential.id, error);
+    user = find_user (db, &wish->user, error);
+    return user ? kn_credential_find_by_name (db, user->id, wish->credential.name, error) : NULL;
+}
+
+static bool
+prove_by_credential (KnIdentity *identity, KnDb *db, const KnAuthWish *wish, KnGrant *grant,
+                     GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnCredential) credential = find_credential (db, wish, &local);
+    g_autoptr (KnAuthUser) user
+        = credential ? kn_auth_store_find_user (db, credential->user_id, &local) : NULL;
+
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return false;
+    }
+    bool right = kn_passwords_verify (identity->passwords,
+                                      credential ? credential->secret_hash : NULL, wish->secret);
+    if (!right || !user || !user->enabled
+        || (credential->expires_us && credential->expires_us <= kn_time_now ())
+        || (grant->user && strcmp (grant->user->id, user->id) != 0))
+        return refuse (error);
+
+    (void)g_strlcpy (grant->token.credential_id, credential->id, sizeof grant->token.credential_id);
+    grant->token.expires_us = kn_time_now () + identity->token_lifetime_us;
+    if (credential->expires_us)
+        grant->token.expires_us = MIN (grant->token.expires_us, credential->expires_us);
+    if (!grant->user)
+        grant->user = g_steal_pointer (&user);
     return true;
 }
 
@@ -125,8 +206,13 @@ prove (KnIdentity *identity, KnDb *db, const KnAuthWish *wish, KnGrant *grant, G
         memcpy (grant->token.parent_audit_id,
                 *old.token.parent_audit_id ? old.token.parent_audit_id : old.token.audit_id,
                 sizeof grant->token.parent_audit_id);
+        memcpy (grant->token.credential_id, old.token.credential_id,
+                sizeof grant->token.credential_id);
         grant->user = g_steal_pointer (&old.user);
     }
+    if ((wish->methods & KN_METHOD_APPLICATION_CREDENTIAL)
+        && !prove_by_credential (identity, db, wish, grant, error))
+        return false;
     if (wish->methods & KN_METHOD_PASSWORD) {
         g_autoptr (KnAuthUser) user = find_user (db, &wish->user, &local);
 
@@ -145,6 +231,33 @@ prove (KnIdentity *identity, KnDb *db, const KnAuthWish *wish, KnGrant *grant, G
     return grant->user || refuse (error);
 }
 
+/* A credential stands for one project: nothing else can be asked for. */
+static bool
+enter_credential_scope (KnDb *db, const KnAuthWish *wish, KnGrant *grant, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnCredential) credential
+        = kn_credential_find (db, grant->token.credential_id, &local);
+    bool entered = credential
+                   && enter_scope (db, KN_SCOPE_PROJECT,
+                                   &(KnAuthName){ .id = credential->project_id }, grant, &local)
+                   && apply_credential (db, grant, &local);
+
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return false;
+    }
+    if (!entered
+        || (wish->has_scope
+            && (wish->scope != KN_SCOPE_PROJECT
+                || (wish->target.id && strcmp (wish->target.id, credential->project_id) != 0)
+                || (!wish->target.id && strcmp (wish->target.name, grant->target->name) != 0))))
+        return refuse (error);
+    grant->token.scope = KN_SCOPE_PROJECT;
+    (void)g_strlcpy (grant->token.scope_id, grant->target->id, sizeof grant->token.scope_id);
+    return true;
+}
+
 /* The scope that was asked for, or the default project. */
 static bool
 choose_scope (KnDb *db, const KnAuthWish *wish, KnGrant *grant, GError **error)
@@ -152,6 +265,8 @@ choose_scope (KnDb *db, const KnAuthWish *wish, KnGrant *grant, GError **error)
     g_autoptr (GError) local = NULL;
     KnAuthName preferred = { .id = grant->user->default_project_id };
 
+    if (*grant->token.credential_id != '\0')
+        return enter_credential_scope (db, wish, grant, error);
     if (wish->has_scope && wish->scope == KN_SCOPE_NONE)
         return true;
     if (!wish->has_scope && !preferred.id)
@@ -237,6 +352,7 @@ kn_auth_authenticate (gpointer data, const char *text, KnAuth *out_auth, GError 
         .user_domain_id = g_steal_pointer (&grant.user->domain_id),
         .token_id = g_strdup (grant.token.audit_id),
         .expires_us = grant.token.expires_us,
+        .delegated = grant.delegated,
         .role = strongest_role (grant.roles),
     };
     if (grant.token.scope == KN_SCOPE_PROJECT) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "identity/auth_store.h"
+#include "identity/credential_store.h"
 #include "identity/identity_priv.h"
 
 /* A token together with what stands behind it now. */
@@ -11,6 +12,7 @@ typedef struct {
     KnAuthUser *user;
     KnAuthTarget *target; /* NULL: unscoped */
     GPtrArray *roles;     /* of KnAuthRole; NULL: unscoped */
+    bool delegated;       /* by an application credential that is not unrestricted */
 } KnGrant;
 void kn_grant_clear (KnGrant *grant);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnGrant, kn_grant_clear)
@@ -25,8 +27,10 @@ typedef struct {
     guint methods;   /* KN_METHOD_*: each of them must succeed, for the same user */
     KnAuthName user; /* KN_METHOD_PASSWORD */
     const char *password;
-    const char *token; /* KN_METHOD_TOKEN */
-    bool has_scope;    /* false: the user's default project if he may use it, otherwise unscoped */
+    const char *token;     /* KN_METHOD_TOKEN */
+    KnAuthName credential; /* KN_METHOD_APPLICATION_CREDENTIAL: by id, or by name with .user */
+    const char *secret;
+    bool has_scope; /* false: the user's default project if he may use it, otherwise unscoped */
     KnScope scope;
     KnAuthName target;
 } KnAuthWish;

@@ -19,12 +19,32 @@ KN_STMT (PROJECT_BY_NAME, PROJECT_COLUMNS "WHERE p.name = ? AND (d.id = ? OR d.n
 KN_STMT (DOMAIN_FIND,
          "SELECT id, name, NULL, NULL, enabled, 0 FROM domains WHERE id = ? OR name = ?");
 
-/* A role that is assigned, and for admin and member the weaker built-in ones. */
-KN_STMT (ROLES, "SELECT DISTINCT r.id, r.name FROM roles r, role_assignments a"
-                " JOIN roles held ON held.id = a.role_id"
-                " WHERE a.user_id = ? AND a.target_type = ? AND a.target_id = ?"
-                " AND (r.id = held.id OR (held.name = 'admin' AND r.name IN ('member', 'reader'))"
-                " OR (held.name = 'member' AND r.name = 'reader')) ORDER BY r.name");
+/* Roles held on one target: by the user or a group of his, on it, or inherited from its domain or a project above it; with all
+ * that these imply. */
+#define ACTOR                                                                                      \
+    "(a.actor_type = 'user' AND a.actor_id = ?"                                                    \
+    " OR a.actor_type = 'group' AND a.actor_id IN"                                                 \
+    " (SELECT group_id FROM group_members WHERE user_id = ?))"
+#define IMPLIED_TAIL                                                                               \
+    " UNION SELECT i.implied_role_id FROM implied_roles i JOIN held h"                             \
+    " ON h.role_id = i.prior_role_id)"                                                             \
+    " SELECT DISTINCT r.id, r.name FROM held JOIN roles r ON r.id = held.role_id"                  \
+    " WHERE r.domain_id = '' ORDER BY r.name"
+KN_STMT (
+    ROLES_ON_PROJECT,
+    "WITH RECURSIVE up (id, parent_id, domain_id) AS ("
+    "SELECT id, parent_id, domain_id FROM projects WHERE id = ?"
+    " UNION SELECT p.id, p.parent_id, p.domain_id FROM projects p JOIN up"
+    " ON p.id = up.parent_id), held (role_id) AS ("
+    "SELECT a.role_id FROM role_assignments a WHERE " ACTOR
+    " AND (a.inherited = 0 AND a.target_type = 'project' AND a.target_id = ?"
+    " OR a.inherited = 1 AND (a.target_type = 'project'"
+    " AND a.target_id IN (SELECT parent_id FROM up)"
+    " OR a.target_type = 'domain' AND a.target_id IN (SELECT domain_id FROM up)))" IMPLIED_TAIL);
+KN_STMT (ROLES_ON_TARGET,
+         "WITH RECURSIVE held (role_id) AS ("
+         "SELECT a.role_id FROM role_assignments a WHERE " ACTOR
+         " AND a.inherited = 0 AND a.target_type = ? AND a.target_id = ?" IMPLIED_TAIL);
 KN_STMT (REVOKED, "SELECT 1 FROM token_revocations WHERE audit_id = ?");
 KN_STMT (REVOKE_FORGET, "DELETE FROM token_revocations WHERE expires_us < ? OR audit_id = ?");
 KN_STMT (REVOKE, "INSERT INTO token_revocations (audit_id, expires_us) VALUES (?, ?)");
@@ -138,17 +158,27 @@ kn_auth_store_find_domain (KnDb *db, const char *id, const char *name, GError **
     return find_target (db, &DOMAIN_FIND, KN_BIND (kn_text (id), kn_text (name)), error);
 }
 
+static KnRows *
+query_roles (KnDb *db, const char *user_id, KnScope scope, const char *target_id, GError **error)
+{
+    if (scope == KN_SCOPE_PROJECT)
+        return kn_db_query (db, &ROLES_ON_PROJECT,
+                            KN_BIND (kn_text (target_id), kn_text (user_id), kn_text (user_id),
+                                     kn_text (target_id)),
+                            error);
+    return kn_db_query (db, &ROLES_ON_TARGET,
+                        KN_BIND (kn_text (user_id), kn_text (user_id),
+                                 kn_text (kn_scope_name (scope)), kn_text (target_id)),
+                        error);
+}
+
 GPtrArray *
 kn_auth_store_list_roles (KnDb *db, const char *user_id, KnScope scope, const char *target_id,
                           GError **error)
 {
     g_autoptr (GPtrArray) roles = g_ptr_array_new_with_free_func (free_role);
     g_autoptr (GError) local = NULL;
-    g_autoptr (KnRows) rows = kn_db_query (
-        db, &ROLES,
-        KN_BIND (kn_text (user_id), kn_text (scope == KN_SCOPE_DOMAIN ? "domain" : "project"),
-                 kn_text (target_id)),
-        error);
+    g_autoptr (KnRows) rows = query_roles (db, user_id, scope, target_id, error);
 
     if (!rows)
         return NULL;

@@ -8,14 +8,17 @@
 KN_STMT (COUNT_USERS, "SELECT COUNT(*) FROM users");
 KN_STMT (INSERT_DOMAIN, "INSERT INTO domains (id, name, description, enabled, extra, created_at)"
                         " VALUES (?, 'Default', 'The default domain', 1, '{}', ?)");
-KN_STMT (INSERT_PROJECT, "INSERT INTO projects (id, domain_id, name, description, enabled, extra,"
-                         " created_at) VALUES (?, ?, 'admin', 'Administrators', 1, '{}', ?)");
+KN_STMT (INSERT_PROJECT, "INSERT INTO projects (id, domain_id, parent_id, name, description,"
+                         " enabled, extra, created_at)"
+                         " VALUES (?, ?, 'default', 'admin', 'Administrators', 1, '{}', ?)");
 KN_STMT (INSERT_USER, "INSERT INTO users (id, domain_id, name, password_hash, enabled, extra,"
                       " created_at) VALUES (?, ?, 'admin', ?, 1, '{}', ?)");
 KN_STMT (INSERT_ROLE, "INSERT INTO roles (id, name, description, extra, created_at)"
-                      " VALUES (?, ?, '', '{}', ?)");
-KN_STMT (INSERT_ASSIGNMENT, "INSERT INTO role_assignments (user_id, target_type, target_id,"
-                            " role_id) VALUES (?, ?, ?, ?)");
+                      " VALUES (?, ?, NULL, '{}', ?)");
+KN_STMT (INSERT_IMPLIED, "INSERT INTO implied_roles (prior_role_id, implied_role_id)"
+                         " VALUES (?, ?)");
+KN_STMT (INSERT_ASSIGNMENT, "INSERT INTO role_assignments (actor_type, actor_id, target_type,"
+                            " target_id, role_id) VALUES ('user', ?, ?, ?, ?)");
 KN_STMT (SET_PASSWORD, "UPDATE users SET password_hash = ?, tokens_valid_after_us = ?"
                        " WHERE name = ? AND domain_id IN"
                        " (SELECT id FROM domains WHERE id = ? OR name = ?)");
@@ -32,28 +35,39 @@ count_users (KnDb *db, gint64 *out_count, GError **error)
 }
 
 static bool
+insert_assignment (KnDb *db, const char *user_id, const char *target_type, const char *target_id,
+                   const char *role_id, GError **error)
+{
+    return kn_db_exec (
+        db, &INSERT_ASSIGNMENT,
+        KN_BIND (kn_text (user_id), kn_text (target_type), kn_text (target_id), kn_text (role_id)),
+        NULL, error);
+}
+
+/* Each role implies the one before it; the last one, admin, goes to the user on the project, its domain and the system. */
+static bool
 insert_roles (KnDb *db, const char *user_id, const char *project_id, const char *now,
               GError **error)
 {
     static const char *const names[] = { "reader", "member", "admin" };
-    g_autofree char *id = NULL;
+    g_autofree char *weaker = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-        g_free (id);
-        id = kn_id_hex32 ();
+        g_autofree char *id = kn_id_hex32 ();
+
         if (!kn_db_exec (db, &INSERT_ROLE,
                          KN_BIND (kn_text (id), kn_text (names[i]), kn_text (now)), NULL, error))
             return false;
+        if (weaker
+            && !kn_db_exec (db, &INSERT_IMPLIED, KN_BIND (kn_text (id), kn_text (weaker)), NULL,
+                            error))
+            return false;
+        g_free (weaker);
+        weaker = g_steal_pointer (&id);
     }
-    /* The last one is admin's: on the project, and on the domain for domain-scoped tokens. */
-    return kn_db_exec (
-               db, &INSERT_ASSIGNMENT,
-               KN_BIND (kn_text (user_id), kn_text ("project"), kn_text (project_id), kn_text (id)),
-               NULL, error)
-           && kn_db_exec (db, &INSERT_ASSIGNMENT,
-                          KN_BIND (kn_text (user_id), kn_text ("domain"),
-                                   kn_text (KN_DEFAULT_DOMAIN), kn_text (id)),
-                          NULL, error);
+    return insert_assignment (db, user_id, "project", project_id, weaker, error)
+           && insert_assignment (db, user_id, "domain", KN_DEFAULT_DOMAIN, weaker, error)
+           && insert_assignment (db, user_id, "system", "all", weaker, error);
 }
 
 /* In and out of fill(). */

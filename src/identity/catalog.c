@@ -1,47 +1,161 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalog: our own services under the address that the client used. Ids never change. */
+/* The catalog of tokens: our own services under the address that the client used, and what operators have added. */
 #include "base/id.h"
 #include "identity/identity_priv.h"
 
-static const char *const interfaces[] = { "admin", "internal", "public" };
+#include <string.h>
 
-static void
-write_endpoint (KnJw *w, KnRequest *req, const KnIdentity *identity, const KnService *service,
-                const char *interface)
+const char *const kn_identity_interfaces[] = { "admin", "internal", "public", NULL };
+
+KN_STMT (CATALOG_ADDED, "SELECT e.service_id, e.id, e.interface, e.region_id, e.url, s.type, s.name"
+                        " FROM catalog_endpoints e LEFT JOIN catalog_services s ON s.id = "
+                        "e.service_id AND s.enabled = 1"
+                        " WHERE e.enabled = 1 ORDER BY e.service_id, e.interface, e.id");
+
+char *
+kn_identity_service_id (const KnService *service)
+{
+    g_autofree char *name = g_strconcat ("service:", service->type, NULL);
+
+    return kn_id_from_name (name);
+}
+
+char *
+kn_identity_endpoint_id (const KnService *service, const char *interface)
 {
     g_autofree char *name = g_strdup_printf ("endpoint:%s:%s", service->type, interface);
-    g_autofree char *id = kn_id_from_name (name);
 
+    return kn_id_from_name (name);
+}
+
+typedef struct {
+    char *service_id, *id, *interface, *region_id, *url;
+    char *type, *name; /* type NULL: a further endpoint of one of our own services */
+} Added;
+
+static void
+free_added (gpointer data)
+{
+    Added *added = data;
+
+    g_free (added->service_id);
+    g_free (added->id);
+    g_free (added->interface);
+    g_free (added->region_id);
+    g_free (added->url);
+    g_free (added->type);
+    g_free (added->name);
+    g_free (added);
+}
+
+static GPtrArray *
+load_added (KnDb *db, GError **error)
+{
+    g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (free_added);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnRows) rows = kn_db_query (db, &CATALOG_ADDED, KN_NO_BIND, error);
+
+    if (!rows)
+        return NULL;
+    while (kn_rows_next (rows, &local)) {
+        Added *added = g_new0 (Added, 1);
+
+        added->service_id = kn_rows_dup (rows, 0);
+        added->id = kn_rows_dup (rows, 1);
+        added->interface = kn_rows_dup (rows, 2);
+        added->region_id = kn_rows_dup (rows, 3);
+        added->url = kn_rows_dup (rows, 4);
+        added->type = kn_rows_dup (rows, 5);
+        added->name = kn_rows_dup (rows, 6);
+        g_ptr_array_add (list, added);
+    }
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return NULL;
+    }
+    return g_steal_pointer (&list);
+}
+
+static void
+write_endpoint (KnJw *w, const char *id, const char *interface, const char *region, const char *url)
+{
     kn_jw_object (w);
     kn_jw_string_member (w, "id", id);
     kn_jw_string_member (w, "interface", interface);
-    kn_jw_string_member (w, "region", identity->region);
-    kn_jw_string_member (w, "region_id", identity->region);
-    kn_jw_format_member (w, "url", "%s%s", kn_request_url_of (req, service->type),
-                         service->endpoint);
+    kn_jw_string_member (w, "region", region);
+    kn_jw_string_member (w, "region_id", region);
+    kn_jw_string_member (w, "url", url);
     kn_jw_end (w);
 }
 
-void
-kn_identity_write_catalog (KnJw *w, KnRequest *req)
+static void
+begin_service (KnJw *w, const char *id, const char *type, const char *name)
+{
+    kn_jw_object (w);
+    kn_jw_string_member (w, "id", id);
+    kn_jw_string_member (w, "type", type);
+    kn_jw_string_member (w, "name", name);
+    kn_jw_array_member (w, "endpoints");
+}
+
+static void
+end_service (KnJw *w)
+{
+    kn_jw_end (w);
+    kn_jw_end (w);
+}
+
+static void
+write_added_endpoints (KnJw *w, const GPtrArray *list, const char *service_id)
+{
+    for (guint i = 0; i < list->len; i++) {
+        const Added *added = g_ptr_array_index (list, i);
+
+        if (strcmp (added->service_id, service_id) == 0)
+            write_endpoint (w, added->id, added->interface, added->region_id, added->url);
+    }
+}
+
+static void
+write_own (KnJw *w, KnRequest *req, const KnService *service, const GPtrArray *list)
 {
     const KnIdentity *identity = kn_request_service (req);
+    g_autofree char *service_id = kn_identity_service_id (service);
+    g_autofree char *url = g_strconcat (kn_request_url_of (req, service->type),
+                                        service->endpoint ? service->endpoint : "", NULL);
 
+    begin_service (w, service_id, service->type, service->name);
+    for (guint i = 0; kn_identity_interfaces[i]; i++) {
+        g_autofree char *id = kn_identity_endpoint_id (service, kn_identity_interfaces[i]);
+
+        write_endpoint (w, id, kn_identity_interfaces[i], identity->region, url);
+    }
+    write_added_endpoints (w, list, service_id);
+    end_service (w);
+}
+
+bool
+kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error)
+{
+    const KnIdentity *identity = kn_request_service (req);
+    g_autoptr (GPtrArray) list = load_added (db, error);
+    const char *last = "";
+
+    if (!list)
+        return false;
     kn_jw_array_member (w, "catalog");
-    for (guint i = 0; identity->catalog[i]; i++) {
-        const KnService *service = identity->catalog[i];
-        g_autofree char *name = g_strconcat ("service:", service->type, NULL);
-        g_autofree char *id = kn_id_from_name (name);
+    for (guint i = 0; identity->catalog[i]; i++)
+        write_own (w, req, identity->catalog[i], list);
+    for (guint i = 0; i < list->len; i++) {
+        const Added *added = g_ptr_array_index (list, i);
 
-        kn_jw_object (w);
-        kn_jw_string_member (w, "id", id);
-        kn_jw_string_member (w, "type", service->type);
-        kn_jw_string_member (w, "name", service->name);
-        kn_jw_array_member (w, "endpoints");
-        for (guint k = 0; k < G_N_ELEMENTS (interfaces); k++)
-            write_endpoint (w, req, identity, service, interfaces[k]);
-        kn_jw_end (w);
-        kn_jw_end (w);
+        if (!added->type || strcmp (added->service_id, last) == 0)
+            continue;
+        last = added->service_id;
+        begin_service (w, added->service_id, added->type, added->name);
+        write_added_endpoints (w, list, added->service_id);
+        end_service (w);
     }
     kn_jw_end (w);
+    return true;
 }

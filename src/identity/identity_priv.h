@@ -27,6 +27,23 @@ typedef struct {
 
 extern const KnRouteTable kn_identity_version_routes;
 extern const KnRouteTable kn_identity_token_routes;
+extern const KnRouteTable kn_identity_reach_routes;
+extern const KnRouteTable kn_identity_domain_routes;
+extern const KnRouteTable kn_identity_project_routes;
+extern const KnRouteTable kn_identity_user_routes;
+extern const KnRouteTable kn_identity_group_routes;
+extern const KnRouteTable kn_identity_role_routes;
+extern const KnRouteTable kn_identity_grant_routes;
+extern const KnRouteTable kn_identity_assignment_routes;
+extern const KnRouteTable kn_identity_catalog_routes;
+extern const KnRouteTable kn_identity_credential_routes;
 
-/* Writes `"catalog": […]`. */
-void kn_identity_write_catalog (KnJw *w, KnRequest *req);
+/* Writes `"catalog": […]`: our own services, then what operators have added. */
+bool kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error);
+
+/* "admin", "internal", "public"; NULL-terminated. */
+extern const char *const kn_identity_interfaces[];
+
+/* The ids of our own catalog entries, always the same; caller frees. */
+char *kn_identity_service_id (const KnService *service);
+char *kn_identity_endpoint_id (const KnService *service, const char *interface);

@@ -14,6 +14,14 @@
 #define TAG_LEN crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define MAX_SEALED (KN_TOKEN_KEY_ID_LEN + NONCE_LEN + MAX_RECORD + TAG_LEN)
 
+const char *
+kn_scope_name (KnScope scope)
+{
+    static const char *const names[KN_SCOPE_N] = { "unscoped", "project", "domain", "system" };
+
+    return names[scope];
+}
+
 /* A record being written or read; @ok turns false at the first thing that does not fit. */
 typedef struct {
     guint8 *bytes;

@@ -6,7 +6,16 @@
 #include <glib.h>
 #include <stdbool.h>
 
-typedef enum { KN_SCOPE_NONE, KN_SCOPE_PROJECT, KN_SCOPE_DOMAIN, KN_SCOPE_N } KnScope;
+typedef enum {
+    KN_SCOPE_NONE,
+    KN_SCOPE_PROJECT,
+    KN_SCOPE_DOMAIN,
+    KN_SCOPE_SYSTEM, /* its id is "all" */
+    KN_SCOPE_N
+} KnScope;
+
+/* "project", "domain", "system"; as in role_assignments.target_type. */
+const char *kn_scope_name (KnScope scope);
 
 /* Ways in which the caller proved who he is; bits. */
 enum {
@@ -20,7 +29,7 @@ enum {
 typedef struct {
     char user_id[65];
     KnScope scope;
-    char scope_id[65];      /* project or domain; empty for KN_SCOPE_NONE */
+    char scope_id[65];      /* project, domain or "all"; empty for KN_SCOPE_NONE */
     char credential_id[65]; /* application credential, empty: none */
     guint methods;
     gint64 issued_us, expires_us;

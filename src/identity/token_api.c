@@ -46,13 +46,15 @@ static const KnJShape auth_shape
 
 typedef struct {
     guint64 present;
-    json_t *methods, *password, *token;
+    json_t *methods, *password, *token, *credential;
 } IdentitySpec;
 
 static const KnJField identity_fields[] = {
     { "methods", KN_J_ARRAY, offsetof (IdentitySpec, methods), .min = 1, .max = 3 },
     { "password", KN_J_OBJECT, offsetof (IdentitySpec, password), .flags = KN_J_OPTIONAL },
     { "token", KN_J_OBJECT, offsetof (IdentitySpec, token), .flags = KN_J_OPTIONAL },
+    { "application_credential", KN_J_OBJECT, offsetof (IdentitySpec, credential),
+      .flags = KN_J_OPTIONAL },
 };
 static const KnJShape identity_shape
     = { identity_fields, G_N_ELEMENTS (identity_fields), offsetof (IdentitySpec, present), false };
@@ -104,6 +106,21 @@ read_token_method (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
 }
 
 static bool
+read_credential_method (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
+{
+    const json_t *user = json_object_get (spec->credential, "user");
+
+    wish->credential.id = json_string_value (json_object_get (spec->credential, "id"));
+    wish->credential.name = json_string_value (json_object_get (spec->credential, "name"));
+    wish->secret = json_string_value (json_object_get (spec->credential, "secret"));
+    if (wish->secret && (wish->credential.id || (wish->credential.name && user)))
+        return wish->credential.id || read_name (user, "user", true, &wish->user, NULL, error);
+    kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                     "'application_credential' needs a secret, and an id or a name with its user.");
+    return false;
+}
+
+static bool
 read_methods (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
 {
     const json_t *element;
@@ -116,6 +133,8 @@ read_methods (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
             wish->methods |= KN_METHOD_PASSWORD;
         else if (name && strcmp (name, "token") == 0)
             wish->methods |= KN_METHOD_TOKEN;
+        else if (name && strcmp (name, "application_credential") == 0)
+            wish->methods |= KN_METHOD_APPLICATION_CREDENTIAL;
         else {
             kn_error_public (error, KN_ERROR_UNAUTHORIZED, "Authentication by '%s' is not offered.",
                              name ? name : "");
@@ -123,6 +142,9 @@ read_methods (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
         }
     }
     if ((wish->methods & KN_METHOD_PASSWORD) && !read_password_method (spec, wish, error))
+        return false;
+    if ((wish->methods & KN_METHOD_APPLICATION_CREDENTIAL)
+        && !read_credential_method (spec, wish, error))
         return false;
     return !(wish->methods & KN_METHOD_TOKEN) || read_token_method (spec, wish, error);
 }
@@ -147,8 +169,14 @@ read_scope (const json_t *scope, KnAuthWish *wish, GError **error)
         wish->scope = KN_SCOPE_DOMAIN;
         return read_name (domain, "domain", false, &wish->target, NULL, error);
     }
-    kn_error_public (error, KN_ERROR_BAD_REQUEST,
-                     "'scope' must hold exactly one of project and domain, or be \"unscoped\".");
+    if (json_object_size (scope) == 1
+        && json_is_true (json_object_get (json_object_get (scope, "system"), "all"))) {
+        wish->scope = KN_SCOPE_SYSTEM;
+        return true;
+    }
+    kn_error_public (
+        error, KN_ERROR_BAD_REQUEST,
+        "'scope' must hold exactly one of project, domain and system, or be \"unscoped\".");
     return false;
 }
 
@@ -197,6 +225,16 @@ write_scope (KnJw *w, const KnGrant *grant)
         write_reference (w, "domain", grant->target->domain_id, grant->target->domain_name);
         kn_jw_end (w);
         kn_jw_bool_member (w, "is_domain", false);
+    } else if (grant->token.scope == KN_SCOPE_SYSTEM) {
+        kn_jw_object_member (w, "system");
+        kn_jw_bool_member (w, "all", true);
+        kn_jw_end (w);
+    }
+    if (*grant->token.credential_id != '\0') {
+        kn_jw_object_member (w, "application_credential");
+        kn_jw_string_member (w, "id", grant->token.credential_id);
+        kn_jw_bool_member (w, "restricted", grant->delegated);
+        kn_jw_end (w);
     }
 }
 
@@ -215,8 +253,8 @@ write_roles (KnJw *w, const GPtrArray *roles)
     kn_jw_end (w);
 }
 
-static void
-write_token (KnJw *w, KnRequest *req, const KnGrant *grant)
+static bool
+write_token (KnJw *w, KnRequest *req, KnDb *db, const KnGrant *grant, GError **error)
 {
     const KnToken *token = &grant->token;
     char time[KN_TIME_TEXT_MAX];
@@ -240,22 +278,26 @@ write_token (KnJw *w, KnRequest *req, const KnGrant *grant)
     write_scope (w, grant);
     if (grant->roles) {
         write_roles (w, grant->roles);
-        if (!kn_request_query (req, "nocatalog"))
-            kn_identity_write_catalog (w, req);
+        if (!kn_request_query (req, "nocatalog") && !kn_identity_write_catalog (w, req, db, error))
+            return false;
     }
     kn_jw_end (w);
     kn_jw_end (w);
+    return true;
 }
 
-static void
-reply_token (KnRequest *req, guint status, const KnGrant *grant, const char *text)
+static bool
+reply_token (KnRequest *req, KnDb *db, guint status, const KnGrant *grant, const char *text,
+             GError **error)
 {
     g_autoptr (KnJw) w = kn_jw_new ();
 
-    write_token (w, req, grant);
+    if (!write_token (w, req, db, grant, error))
+        return false;
     kn_request_add_header (req, "X-Subject-Token", text);
     kn_request_add_header (req, "Vary", "X-Auth-Token");
     kn_request_reply_json (req, status, w);
+    return true;
 }
 
 static bool
@@ -271,8 +313,7 @@ create_token (KnRequest *req, GError **error)
         return false;
 
     kn_autosecret text = kn_token_seal (identity->keys, &grant.token);
-    reply_token (req, 201, &grant, text);
-    return true;
+    return reply_token (req, db, 201, &grant, text, error);
 }
 
 /* Resolves X-Subject-Token, which its owner and admins may ask for. Errors (public): NOT_FOUND, FORBIDDEN, BAD_REQUEST. */
@@ -310,13 +351,13 @@ resolve_subject (KnRequest *req, KnGrant *out_grant, const char **out_text, GErr
 static bool
 validate_token (KnRequest *req, GError **error)
 {
+    KnIdentity *identity = kn_request_service (req);
+    KnDb *db = kn_db_thread (identity->db, error);
     g_auto (KnGrant) grant = { 0 };
     const char *text;
 
-    if (!resolve_subject (req, &grant, &text, error))
-        return false;
-    reply_token (req, 200, &grant, text);
-    return true;
+    return db && resolve_subject (req, &grant, &text, error)
+           && reply_token (req, db, 200, &grant, text, error);
 }
 
 static bool
@@ -338,15 +379,20 @@ revoke_token (KnRequest *req, GError **error)
 static bool
 show_catalog (KnRequest *req, GError **error)
 {
+    const KnIdentity *identity = kn_request_service (req);
     const KnAuth *auth = kn_request_auth (req);
+    KnDb *db = kn_db_thread (identity->db, error);
     g_autoptr (KnJw) w = kn_jw_new ();
 
-    if (!auth->project_id && !auth->domain_id) {
+    if (!db)
+        return false;
+    if (auth->role == KN_ROLE_TOKEN && !auth->project_id && !auth->domain_id) {
         kn_error_public (error, KN_ERROR_FORBIDDEN, "An unscoped token has no catalog.");
         return false;
     }
     kn_jw_object (w);
-    kn_identity_write_catalog (w, req);
+    if (!kn_identity_write_catalog (w, req, db, error))
+        return false;
     kn_jw_object_member (w, "links");
     kn_jw_format_member (w, "self", "%s/v3/auth/catalog", kn_request_base_url (req));
     kn_jw_end (w);
@@ -356,7 +402,7 @@ show_catalog (KnRequest *req, GError **error)
 }
 
 static const KnRoute routes[] = {
-    { "POST", "/v3/auth/tokens", create_token, .role = KN_ROLE_NONE, .run = KN_WORKER,
+    { "POST", "/v3/auth/tokens", create_token, .role = KN_ROLE_NONE, .run = KN_HEAVY,
       .max_body = MAX_AUTH_BODY },
     { "GET", "/v3/auth/tokens", validate_token, .role = KN_ROLE_TOKEN, .run = KN_INLINE },
     { "DELETE", "/v3/auth/tokens", revoke_token, .role = KN_ROLE_TOKEN, .run = KN_WORKER },

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Projects and their tags. */
+#include "base/error.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "base/util.h"
+#include "identity/assignment_store.h"
+#include "identity/entity.h"
+
+#include <string.h>
+
+#define MAX_TAGS 80
+#define MAX_TAG 255
+#define MAX_DEPTH 5
+
+#define COLUMNS "SELECT id, name, domain_id, parent_id, description, enabled, extra FROM projects "
+KN_STMT (PROJECT_INSERT,
+         "INSERT INTO projects (id, name, domain_id, parent_id, description, enabled,"
+         " extra, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+KN_STMT (PROJECT_UPDATE, "UPDATE projects SET name = ?, domain_id = ?, parent_id = ?,"
+                         " description = ?, enabled = ?, extra = ? WHERE id = ?");
+KN_STMT (PROJECT_SELECT, COLUMNS "WHERE id = ?");
+KN_STMT (PROJECT_LIST, COLUMNS "ORDER BY name, id");
+KN_STMT (PROJECT_REMOVE, "DELETE FROM projects WHERE id = ?");
+KN_STMT (PROJECT_CHILDREN, "SELECT id FROM projects WHERE parent_id = ? ORDER BY id");
+KN_STMT (PROJECT_CHILD, "SELECT 1 FROM projects WHERE parent_id = ? LIMIT 1");
+KN_STMT (PROJECT_EXPIRE_TOKENS, "UPDATE projects SET tokens_valid_after_us = ? WHERE id = ?");
+KN_STMT (TAG_LIST, "SELECT name FROM project_tags WHERE project_id = ? ORDER BY name");
+KN_STMT (TAG_INSERT, "INSERT INTO project_tags (project_id, name) VALUES (?, ?)");
+KN_STMT (TAG_REMOVE, "DELETE FROM project_tags WHERE project_id = ? AND name = ?");
+KN_STMT (TAG_CLEAR, "DELETE FROM project_tags WHERE project_id = ?");
+
+/* --- tags --- */
+
+static GPtrArray *
+list_tags (KnDb *db, const char *project_id, GError **error)
+{
+    g_autoptr (GPtrArray) tags = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnRows) rows = kn_db_query (db, &TAG_LIST, KN_BIND (kn_text (project_id)), error);
+
+    if (!rows)
+        return NULL;
+    while (kn_rows_next (rows, &local))
+        g_ptr_array_add (tags, kn_rows_dup (rows, 0));
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return NULL;
+    }
+    return g_steal_pointer (&tags);
+}
+
+static bool
+check_tag (const char *tag, GError **error)
+{
+    if (tag && *tag && g_utf8_strlen (tag, -1) <= MAX_TAG && !strpbrk (tag, ",/"))
+        return true;
+    kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                     "A tag has 1 to %d characters, without comma and slash.", MAX_TAG);
+    return false;
+}
+
+static bool
+check_tags (const json_t *tags, GError **error)
+{
+    const json_t *tag;
+    gsize i;
+
+    if (!json_is_array (tags) || json_array_size (tags) > MAX_TAGS) {
+        kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                         "Invalid input for field 'tags': it must be a list of at most %d strings.",
+                         MAX_TAGS);
+        return false;
+    }
+    json_array_foreach (tags, i, tag) {
+        if (!check_tag (json_string_value (tag), error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+replace_tags (KnDb *db, const char *project_id, const json_t *tags, GError **error)
+{
+    g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+    const json_t *tag;
+    gsize i;
+
+    if (!kn_db_exec (db, &TAG_CLEAR, KN_BIND (kn_text (project_id)), NULL, error))
+        return false;
+    json_array_foreach (tags, i, tag) {
+        const char *name = json_string_value (tag);
+
+        if (g_hash_table_add (seen, (gpointer)name)
+            && !kn_db_exec (db, &TAG_INSERT, KN_BIND (kn_text (project_id), kn_text (name)), NULL,
+                            error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+write_tags (KnJw *w, KnDb *db, const char *project_id, GError **error)
+{
+    g_autoptr (GPtrArray) tags = list_tags (db, project_id, error);
+
+    if (!tags)
+        return false;
+    kn_jw_array_member (w, "tags");
+    for (guint i = 0; i < tags->len; i++)
+        kn_jw_string (w, g_ptr_array_index (tags, i));
+    kn_jw_end (w);
+    return true;
+}
+
+/* --- rules --- */
+
+static bool
+project_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError **error)
+{
+    const json_t *tags = json_object_get (entity->body, "tags");
+    const KnAuth *auth = kn_request_auth (req);
+    const char *domain = auth->domain_id ? auth->domain_id : auth->user_domain_id;
+
+    if (json_is_true (json_object_get (entity->body, "is_domain")) && !old) {
+        kn_error_public (error, KN_ERROR_NOT_IMPLEMENTED,
+                         "Projects that act as a domain are not offered: create a domain.");
+        return false;
+    }
+    if (!old && !kn_entity_get (entity, "domain_id"))
+        kn_entity_take (entity, "domain_id", g_strdup (domain));
+    return !tags || check_tags (tags, error);
+}
+
+/* A parent is the domain, or a project of the same domain that is not nested too deeply. */
+static bool
+check_parent (KnDb *db, const KnEntity *entity, GError **error)
+{
+    const char *domain_id = kn_entity_get (entity, "domain_id");
+    g_autofree char *next = g_strdup (kn_entity_get (entity, "parent_id"));
+
+    for (guint depth = 1; strcmp (next, domain_id) != 0; depth++) {
+        g_autoptr (KnEntity) parent = kn_entity_load (db, &kn_projects, next, error);
+
+        if (!parent)
+            return false;
+        if (strcmp (kn_entity_get (parent, "domain_id"), domain_id) != 0 || depth == MAX_DEPTH) {
+            kn_error_public (error, depth == MAX_DEPTH ? KN_ERROR_FORBIDDEN : KN_ERROR_BAD_REQUEST,
+                             depth == MAX_DEPTH ? "The project is nested too deeply."
+                                                : "The parent is in another domain.");
+            return false;
+        }
+        g_free (next);
+        next = g_strdup (kn_entity_get (parent, "parent_id"));
+    }
+    return true;
+}
+
+static bool
+project_check (KnDb *db, KnEntity *entity, const KnEntity *old, GError **error)
+{
+    g_autoptr (KnEntity) domain = NULL;
+
+    if (old)
+        return true;
+    domain = kn_entity_load (db, &kn_domains, kn_entity_get (entity, "domain_id"), error);
+    if (!domain)
+        return false;
+    if (!kn_entity_get (entity, "parent_id"))
+        kn_entity_take (entity, "parent_id", g_strdup (domain->id));
+    return check_parent (db, entity, error);
+}
+
+static bool
+project_written (KnDb *db, const KnEntity *entity, const KnEntity *old, GError **error)
+{
+    const json_t *tags = json_object_get (entity->body, "tags");
+
+    if (tags && !replace_tags (db, entity->id, tags, error))
+        return false;
+    /* Tokens from before do not come back when it is enabled again. */
+    return !old || strcmp (kn_entity_get (entity, "enabled"), "0") != 0
+           || kn_db_exec (db, &PROJECT_EXPIRE_TOKENS,
+                          KN_BIND (kn_int (kn_time_now ()), kn_text (entity->id)), NULL, error);
+}
+
+static bool
+project_removing (KnDb *db, const KnEntity *entity, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    bool has_child;
+
+    {
+        g_autoptr (KnRows) rows
+            = kn_db_query (db, &PROJECT_CHILD, KN_BIND (kn_text (entity->id)), error);
+
+        if (!rows)
+            return false;
+        has_child = kn_rows_next (rows, &local);
+    }
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return false;
+    }
+    if (has_child) {
+        kn_error_public (error, KN_ERROR_FORBIDDEN,
+                         "The project has others below it; delete those first.");
+        return false;
+    }
+    return kn_assignments_forget_target (db, "project", entity->id, error);
+}
+
+/* --- views --- */
+
+typedef struct {
+    KnJw *w;
+    KnRequest *req;
+    KnDb *db;
+} View;
+
+static bool
+write_wrapped (const View *view, const KnEntity *project, GError **error)
+{
+    kn_jw_object (view->w);
+    kn_jw_key (view->w, "project");
+    if (!kn_entity_write (view->w, view->req, view->db, project, error))
+        return false;
+    kn_jw_end (view->w);
+    return true;
+}
+
+/* The projects above, as a list of projects or as nested ids. */
+static bool
+write_parents (const View *view, const KnEntity *entity, bool as_ids, GError **error)
+{
+    g_autofree char *next = g_strdup (kn_entity_get (entity, "parent_id"));
+    guint open = 0;
+
+    if (as_ids)
+        kn_jw_key (view->w, "parents");
+    else
+        kn_jw_array_member (view->w, "parents");
+    while (next) {
+        g_autoptr (GError) local = NULL;
+        g_autoptr (KnEntity) parent = kn_entity_find (view->db, &kn_projects, next, &local);
+
+        if (local) {
+            g_propagate_error (error, g_steal_pointer (&local));
+            return false;
+        }
+        if (as_ids) {
+            kn_jw_object (view->w);
+            kn_jw_key (view->w, next);
+            open++;
+        }
+        if (!parent)
+            break;
+        if (!as_ids && !write_wrapped (view, parent, error))
+            return false;
+        g_free (next);
+        next = g_strdup (kn_entity_get (parent, "parent_id"));
+    }
+    if (as_ids)
+        kn_jw_null (view->w);
+    else
+        kn_jw_end (view->w);
+    for (; open > 0; open--)
+        kn_jw_end (view->w);
+    return true;
+}
+
+static GPtrArray *
+list_children (KnDb *db, const char *id, GError **error)
+{
+    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnRows) rows = kn_db_query (db, &PROJECT_CHILDREN, KN_BIND (kn_text (id)), error);
+
+    if (!rows)
+        return NULL;
+    while (kn_rows_next (rows, &local))
+        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return NULL;
+    }
+    return g_steal_pointer (&ids);
+}
+
+/* The value of "subtree": nested ids, null where nothing is below. Depth is bounded by check_parent(). */
+static bool
+write_subtree_ids (const View *view, const char *id, GError **error)
+{
+    g_autoptr (GPtrArray) ids = list_children (view->db, id, error);
+
+    if (!ids)
+        return false;
+    if (ids->len == 0) {
+        kn_jw_null (view->w);
+        return true;
+    }
+    kn_jw_object (view->w);
+    for (guint i = 0; i < ids->len; i++) {
+        kn_jw_key (view->w, g_ptr_array_index (ids, i));
+        if (!write_subtree_ids (view, g_ptr_array_index (ids, i), error))
+            return false;
+    }
+    kn_jw_end (view->w);
+    return true;
+}
+
+static bool
+write_subtree_list (const View *view, const char *id, GError **error)
+{
+    g_autoptr (GPtrArray) ids = list_children (view->db, id, error);
+
+    if (!ids)
+        return false;
+    for (guint i = 0; i < ids->len; i++) {
+        g_autoptr (KnEntity) child
+            = kn_entity_load (view->db, &kn_projects, g_ptr_array_index (ids, i), error);
+
+        if (!child || !write_wrapped (view, child, error)
+            || !write_subtree_list (view, child->id, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+write_hierarchy (const View *view, const KnEntity *entity, GError **error)
+{
+    if (kn_request_query (view->req, "parents_as_list")
+        && !write_parents (view, entity, false, error))
+        return false;
+    if (kn_request_query (view->req, "parents_as_ids")
+        && !write_parents (view, entity, true, error))
+        return false;
+    if (kn_request_query (view->req, "subtree_as_list")) {
+        kn_jw_array_member (view->w, "subtree");
+        if (!write_subtree_list (view, entity->id, error))
+            return false;
+        kn_jw_end (view->w);
+    } else if (kn_request_query (view->req, "subtree_as_ids")) {
+        kn_jw_key (view->w, "subtree");
+        if (!write_subtree_ids (view, entity->id, error))
+            return false;
+    }
+    return true;
+}
+
+/* Only the project that was asked for shows what is above and below. */
+static bool
+is_subject (KnRequest *req, const KnEntity *entity)
+{
+    return strcmp (kn_request_method (req), "GET") == 0
+           && g_str_has_suffix (kn_request_path (req), entity->id);
+}
+
+static bool
+project_write_more (KnJw *w, KnRequest *req, KnDb *db, const KnEntity *entity, GError **error)
+{
+    kn_jw_bool_member (w, "is_domain", false);
+    if (!strstr (entity->extra, "\"options\"")) {
+        kn_jw_object_member (w, "options");
+        kn_jw_end (w);
+    }
+    if (!write_tags (w, db, entity->id, error))
+        return false;
+    return !is_subject (req, entity) || write_hierarchy (&(View){ w, req, db }, entity, error);
+}
+
+/* Whether the project has all (or, without @all, one) of the comma-separated tags. */
+static bool
+has_tags (const GPtrArray *tags, const char *wanted, bool all)
+{
+    g_auto (GStrv) names = g_strsplit (wanted, ",", MAX_TAGS);
+
+    for (char **name = names; *name; name++) {
+        bool found = false;
+
+        for (guint i = 0; i < tags->len && !found; i++)
+            found = strcmp (g_ptr_array_index (tags, i), *name) == 0;
+        if (found != all)
+            return !all;
+    }
+    return all;
+}
+
+static bool
+project_matches (KnRequest *req, KnDb *db, const KnEntity *entity)
+{
+    static const struct {
+        const char *name;
+        bool all, wanted;
+    } filters[] = {
+        { "tags", true, true },
+        { "tags-any", false, true },
+        { "not-tags", true, false },
+        { "not-tags-any", false, false },
+    };
+    const char *is_domain = kn_request_query (req, "is_domain");
+    bool domains_only;
+
+    if (is_domain && kn_parse_bool (is_domain, &domains_only) && domains_only)
+        return false;
+    for (guint i = 0; i < G_N_ELEMENTS (filters); i++) {
+        const char *wanted = kn_request_query (req, filters[i].name);
+        g_autoptr (GPtrArray) tags = wanted ? list_tags (db, entity->id, NULL) : NULL;
+
+        if (tags && has_tags (tags, wanted, filters[i].all) != filters[i].wanted)
+            return false;
+    }
+    return true;
+}
+
+static bool
+project_may_show (KnRequest *req, const KnEntity *entity)
+{
+    return g_strcmp0 (kn_request_auth (req)->project_id, entity->id) == 0;
+}
+
+static const KnAttr project_attrs[] = {
+    { "name", KN_ATTR_TEXT, 64, KN_ATTR_REQUIRED, NULL },
+    { "domain_id", KN_ATTR_TEXT, 64, KN_ATTR_FIXED | KN_ATTR_NULLABLE, NULL },
+    { "parent_id", KN_ATTR_TEXT, 64, KN_ATTR_FIXED | KN_ATTR_NULLABLE, NULL },
+    { "description", KN_ATTR_TEXT, 4096, KN_ATTR_EMPTY, "" },
+    { "enabled", KN_ATTR_BOOL, 0, 0, "1" },
+};
+static const char *const project_elsewhere[] = { "tags", "is_domain", NULL };
+
+const KnResource kn_projects = {
+    .singular = "project",
+    .plural = "projects",
+    .attrs = project_attrs,
+    .n_attrs = G_N_ELEMENTS (project_attrs),
+    .insert = &PROJECT_INSERT,
+    .update = &PROJECT_UPDATE,
+    .select = &PROJECT_SELECT,
+    .list = &PROJECT_LIST,
+    .remove = &PROJECT_REMOVE,
+    .new_id = kn_id_hex32,
+    .elsewhere = project_elsewhere,
+    .prepare = project_prepare,
+    .check = project_check,
+    .written = project_written,
+    .removing = project_removing,
+    .write_more = project_write_more,
+    .matches = project_matches,
+    .may_show = project_may_show,
+};
+
+/* --- the tag routes --- */
+
+static KnEntity *
+load_project (KnRequest *req, KnDb **out_db, GError **error)
+{
+    const KnIdentity *identity = kn_request_service (req);
+
+    *out_db = kn_db_thread (identity->db, error);
+    return *out_db ? kn_entity_load (*out_db, &kn_projects, kn_request_param (req, "id"), error)
+                   : NULL;
+}
+
+static bool
+reply_tags (KnRequest *req, KnDb *db, const char *project_id, GError **error)
+{
+    g_autoptr (KnJw) w = kn_jw_new ();
+
+    kn_jw_object (w);
+    if (!write_tags (w, db, project_id, error))
+        return false;
+    kn_jw_object_member (w, "links");
+    kn_jw_format_member (w, "self", "%s/v3/projects/%s/tags", kn_request_base_url (req),
+                         project_id);
+    kn_jw_end (w);
+    kn_jw_end (w);
+    kn_request_reply_json (req, 200, w);
+    return true;
+}
+
+static bool
+show_tags (KnRequest *req, GError **error)
+{
+    KnDb *db;
+    g_autoptr (KnEntity) project = load_project (req, &db, error);
+
+    return project && reply_tags (req, db, project->id, error);
+}
+
+typedef struct {
+    const char *project_id;
+    const json_t *tags;
+} TagChange;
+
+static bool
+replace_in_txn (KnDb *db, gpointer data, GError **error)
+{
+    const TagChange *change = data;
+
+    return replace_tags (db, change->project_id, change->tags, error);
+}
+
+static bool
+put_tags (KnRequest *req, GError **error)
+{
+    const json_t *body = kn_request_json (req, error);
+    const json_t *tags = body ? json_object_get (body, "tags") : NULL;
+    KnDb *db;
+    g_autoptr (KnEntity) project = body ? load_project (req, &db, error) : NULL;
+
+    return project && check_tags (tags, error)
+           && kn_db_txn (db, replace_in_txn, &(TagChange){ project->id, tags }, error)
+           && reply_tags (req, db, project->id, error);
+}
+
+static bool
+clear_tags (KnRequest *req, GError **error)
+{
+    KnDb *db;
+    g_autoptr (KnEntity) project = load_project (req, &db, error);
+
+    return project && kn_db_exec (db, &TAG_CLEAR, KN_BIND (kn_text (project->id)), NULL, error);
+}
+
+static bool
+has_tag (KnDb *db, const char *project_id, const char *tag, bool *out_has, GError **error)
+{
+    g_autoptr (GPtrArray) tags = list_tags (db, project_id, error);
+
+    if (!tags)
+        return false;
+    *out_has = false;
+    for (guint i = 0; i < tags->len; i++)
+        *out_has = *out_has || strcmp (g_ptr_array_index (tags, i), tag) == 0;
+    return true;
+}
+
+static bool
+no_tag (GError **error)
+{
+    kn_error_public (error, KN_ERROR_NOT_FOUND, "The project does not have this tag.");
+    return false;
+}
+
+static bool
+check_one_tag (KnRequest *req, GError **error)
+{
+    KnDb *db;
+    g_autoptr (KnEntity) project = load_project (req, &db, error);
+    bool has;
+
+    if (!project || !has_tag (db, project->id, kn_request_param (req, "tag"), &has, error))
+        return false;
+    return has || no_tag (error);
+}
+
+static bool
+put_one_tag (KnRequest *req, GError **error)
+{
+    const char *tag = kn_request_param (req, "tag");
+    KnDb *db;
+    g_autoptr (KnEntity) project = load_project (req, &db, error);
+    bool has;
+
+    if (!project || !check_tag (tag, error) || !has_tag (db, project->id, tag, &has, error))
+        return false;
+    if (!has
+        && !kn_db_exec (db, &TAG_INSERT, KN_BIND (kn_text (project->id), kn_text (tag)), NULL,
+                        error))
+        return false;
+    kn_request_reply_empty (req, 201);
+    return true;
+}
+
+static bool
+remove_one_tag (KnRequest *req, GError **error)
+{
+    KnDb *db;
+    g_autoptr (KnEntity) project = load_project (req, &db, error);
+    gint64 changed;
+
+    if (!project
+        || !kn_db_exec (db, &TAG_REMOVE,
+                        KN_BIND (kn_text (project->id), kn_text (kn_request_param (req, "tag"))),
+                        &changed, error))
+        return false;
+    return changed > 0 || no_tag (error);
+}
+
+static const KnRoute routes[] = {
+    { "GET", "/v3/projects", kn_entity_handle_list, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+      .data = &kn_projects },
+    { "POST", "/v3/projects", kn_entity_handle_create, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+      .max_body = 64 * KIB, .data = &kn_projects },
+    { "GET", "/v3/projects/{id}", kn_entity_handle_show, .role = KN_ROLE_TOKEN, .run = KN_WORKER,
+      .data = &kn_projects },
+    { "PATCH", "/v3/projects/{id}", kn_entity_handle_update, .role = KN_ROLE_ADMIN,
+      .run = KN_WORKER, .max_body = 64 * KIB, .data = &kn_projects },
+    { "DELETE", "/v3/projects/{id}", kn_entity_handle_remove, .role = KN_ROLE_ADMIN,
+      .run = KN_WORKER, .data = &kn_projects },
+    { "GET", "/v3/projects/{id}/tags", show_tags, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
+    { "PUT", "/v3/projects/{id}/tags", put_tags, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+      .max_body = 64 * KIB },
+    { "DELETE", "/v3/projects/{id}/tags", clear_tags, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
+    { "GET", "/v3/projects/{id}/tags/{tag}", check_one_tag, .role = KN_ROLE_ADMIN,
+      .run = KN_WORKER },
+    { "PUT", "/v3/projects/{id}/tags/{tag}", put_one_tag, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
+    { "DELETE", "/v3/projects/{id}/tags/{tag}", remove_one_tag, .role = KN_ROLE_ADMIN,
+      .run = KN_WORKER },
+};
+const KnRouteTable kn_identity_project_routes = { routes, G_N_ELEMENTS (routes) };
