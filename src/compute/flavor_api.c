@@ -58,6 +58,18 @@ write_link (KnJw *w, const KnRequest *req, const char *rel, const char *version,
     kn_jw_end (w);
 }
 
+/* Always with a fraction: clients show 1.0 as such. */
+static void
+write_factor (KnJw *w, double factor)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    g_autofree char *number = NULL;
+
+    (void)g_ascii_dtostr (text, sizeof text, factor);
+    number = g_strconcat (text, strpbrk (text, ".e") ? "" : ".0", NULL);
+    kn_jw_raw_member (w, "rxtx_factor", number);
+}
+
 void
 kn_flavor_write (KnJw *w, const KnRequest *req, const KnFlavor *flavor, KnFlavorView view)
 {
@@ -76,8 +88,7 @@ kn_flavor_write (KnJw *w, const KnRequest *req, const KnFlavor *flavor, KnFlavor
             kn_jw_int_member (w, "swap", flavor->swap_mib);
         else
             kn_jw_string_member (w, "swap", "");
-        kn_jw_key (w, "rxtx_factor");
-        kn_jw_double (w, flavor->rxtx_factor);
+        write_factor (w, flavor->rxtx_factor);
     }
     kn_jw_array_member (w, "links");
     write_link (w, req, "self", "/v2.1", flavor->flavor_id);
