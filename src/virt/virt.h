@@ -40,7 +40,8 @@ typedef enum {
 } KnDomainState;
 
 /* Called on the event thread, host_state on the host's own: hand the news over and return. @uuid is borrowed; it may be a
- * stranger's. None is called after kn_virt_stop(). */
+ * stranger's. None is called after kn_virt_stop(). libvirt tells nobody of a guest that ends in the second or so in which a
+ * restarted daemon takes its guests over: compare states when a host comes up, and now and then. */
 typedef struct {
     void (*domain_state) (gpointer data, const char *host, const char *uuid, KnDomainState state,
                           const char *reason);
