@@ -126,6 +126,37 @@ kn_check_asked (KnDraft *draft, GError **error)
            && kn_numa_check (draft, error);
 }
 
+/* What the enumerations allow, for other hypervisors or older libvirt, and QEMU on x86 does not have: Nova writes it, and
+ * libvirt refuses the definition on the host. */
+static const struct {
+    const char *property, *value, *because;
+} impossible[] = {
+    { "hw_disk_bus", "fdc", "a hard disk cannot be on a floppy controller" },
+    { "hw_cdrom_bus", "fdc", "a CD-ROM drive cannot be on a floppy controller" },
+    { "hw_cdrom_bus", "virtio", "there is no virtio CD-ROM drive" },
+    { "hw_scsi_model", "buslogic", "QEMU has no such controller" },
+    { "hw_video_model", "xen", "it exists under Xen only" },
+    { "hw_video_model", "gop", "it exists under bhyve only" },
+    { "hw_viommu_model", "smmuv3", "it exists on ARM only" },
+};
+
+static bool
+check_possible (const KnDraft *draft, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (impossible); i++) {
+        const KnGuestProperty *row = kn_guest_property_find (impossible[i].property);
+        KnSaid image = kn_property (draft, row->name);
+        KnSaid flavor = row->spec ? kn_spec (draft, row->spec) : (KnSaid){ NULL, NULL };
+        KnSaid said = kn_is (image, impossible[i].value) ? image : flavor;
+        if (!kn_is (said, impossible[i].value))
+            continue;
+        kn_guest_fail (error, "api/UnsupportedHardware", "%s cannot be '%s': %s.", said.source,
+                       said.text, impossible[i].because);
+        return false;
+    }
+    return true;
+}
+
 /* Peak and burst do nothing without the average of their direction. */
 static bool
 check_bandwidth (const KnDraft *draft, GError **error)
@@ -178,8 +209,8 @@ kn_guest_check (const KnGuestFacts *facts, GError **error)
         return false;
     if (draft->profile->like_nova)
         return true;
-    return check_companions (draft, error) && kn_nic_model_check (draft, error)
-           && try_plan (facts, error);
+    return check_possible (draft, error) && check_companions (draft, error)
+           && kn_nic_model_check (draft, error) && try_plan (facts, error);
 }
 
 bool

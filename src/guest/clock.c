@@ -18,11 +18,10 @@ static const char *const policy_names[CLOCK_N] = {
     [CLOCK_GUEST] = "guest",
 };
 
-static const KnRule rule_utc = { "clock.utc", "The guest keeps UTC in its hardware clock.", false };
-static const KnRule rule_undeclared = { "clock.undeclared",
-                                        "Nobody said what the guest runs, so its hardware clock "
-                                        "keeps UTC; a Windows guest would be off by its zone.",
-                                        false };
+static const KnRule rule_utc = { "clock.utc", "The guest keeps UTC in its hardware clock." };
+static const KnRule rule_undeclared
+    = { "clock.undeclared", "Nobody said what the guest runs, so its hardware clock "
+                            "keeps UTC; a Windows guest would be off by its zone." };
 static const KnRule rule_mistyped = { "clock.mistyped", "", true };
 static const KnRule rule_localtime = {
     "clock.windows-localtime",
@@ -30,32 +29,32 @@ static const KnRule rule_localtime = {
     false
 };
 static const KnRule rule_localtime_utc = { "clock.windows-localtime-utc-host", "", true };
-static const KnRule rule_said = { "clock.policy", "The clock policy says so.", false };
+static const KnRule rule_said = { "clock.policy", "The clock policy says so." };
 static const KnRule rule_timezone
     = { "clock.windows-timezone",
-        "Windows keeps local time in the hardware clock, and its zone is declared.", false };
+        "Windows keeps local time in the hardware clock, and its zone is declared." };
 static const KnRule rule_guest
     = { "clock.guest",
-        "The guest has set its hardware clock itself; the offset that it wrote is kept.", false };
+        "The guest has set its hardware clock itself; the offset that it wrote is kept." };
 static const KnRule rule_guest_waits
-    = { "clock.guest-waits", "The guest owns its clock but has not written it yet.", false };
+    = { "clock.guest-waits", "The guest owns its clock but has not written it yet." };
 static const KnRule rule_pit
-    = { "clock.pit-delay", "Late ticks are delivered at the normal rate, which boot loaders need.",
-        false };
+    = { "clock.pit-delay",
+        "Late ticks are delivered at the normal rate, which boot loaders need." };
 static const KnRule rule_rtc
     = { "clock.rtc-catchup",
-        "Late ticks are made up for, so that guests that count ticks keep time.", false };
+        "Late ticks are made up for, so that guests that count ticks keep time." };
 static const KnRule rule_hpet
-    = { "clock.hpet", "The HPET is slow to emulate; guests do better with other timers.", false };
-static const KnRule rule_hpet_said = { "clock.hpet-said", "The HPET was asked for.", false };
+    = { "clock.hpet", "The HPET is slow to emulate; guests do better with other timers." };
+static const KnRule rule_hpet_said = { "clock.hpet-said", "The HPET was asked for." };
 static const KnRule rule_no_timers
-    = { "clock.no-timers-under-tcg", "Nova writes no timers for guests without KVM.", false };
+    = { "clock.no-timers-under-tcg", "Nova writes no timers for guests without KVM." };
 static const KnRule rule_hypervclock
-    = { "clock.hypervclock", "Windows reads the Hyper-V reference clock without leaving the guest.",
-        false };
+    = { "clock.hypervclock",
+        "Windows reads the Hyper-V reference clock without leaving the guest." };
 static const KnRule rule_no_hypervclock
-    = { "clock.no-hypervclock-under-tcg", "Without KVM the Hyper-V reference clock has no effect.",
-        false };
+    = { "clock.no-hypervclock-under-tcg",
+        "Without KVM the Hyper-V reference clock has no effect." };
 
 static bool
 is_utc_zone (const char *zone)

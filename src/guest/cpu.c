@@ -6,28 +6,22 @@
 
 static const KnRule rule_mode
     = { "cpu.mode",
-        "The guest sees this host's CPU by name and features, so that it can move to a like one.",
-        false };
+        "The guest sees this host's CPU by name and features, so that it can move to a like one." };
 static const KnRule rule_mode_config
-    = { "cpu.mode-config", "The cloud's configuration chooses the CPU.", false };
+    = { "cpu.mode-config", "The cloud's configuration chooses the CPU." };
 static const KnRule rule_match
-    = { "cpu.match", "A host that lacks a feature must not run the guest with less.", false };
+    = { "cpu.match", "A host that lacks a feature must not run the guest with less." };
 static const KnRule rule_emulated
-    = { "cpu.emulated", "Another architecture is emulated, so there is no host model.", false };
-static const KnRule rule_flag
-    = { "cpu.flag", "The cloud's configuration adds this CPU flag.", false };
+    = { "cpu.emulated", "Another architecture is emulated, so there is no host model." };
+static const KnRule rule_flag = { "cpu.flag", "The cloud's configuration adds this CPU flag." };
 static const KnRule rule_sockets
-    = { "cpu.topology-sockets", "Nobody asked for a topology: each vCPU is a socket, as in Nova.",
-        false };
+    = { "cpu.topology-sockets", "Nobody asked for a topology: each vCPU is a socket, as in Nova." };
 static const KnRule rule_one_socket
-    = { "cpu.topology-windows", "Windows licences count sockets, so all vCPUs are cores of one.",
-        false };
-static const KnRule rule_asked
-    = { "cpu.topology-asked", "The topology meets what was asked for.", false };
+    = { "cpu.topology-windows", "Windows licences count sockets, so all vCPUs are cores of one." };
+static const KnRule rule_asked = { "cpu.topology-asked", "The topology meets what was asked for." };
 static const KnRule rule_tcg
     = { "cpu.tcg",
-        "Emulation offers all that QEMU can do; host-model would promise more than it has.",
-        false };
+        "Emulation offers all that QEMU can do; host-model would promise more than it has." };
 
 static const struct {
     const char *arch, *model;

@@ -5,60 +5,64 @@
 #include "guest/guest_priv.h"
 
 #define MAX_SERIAL_PORTS 3
+#define SPARE_PCIE_PORTS 4
+#define MAX_PCIE_PORTS 64
 #define AGENT "devices/channel[agent]"
 
 static const KnRule rule_console
-    = { "devices.console", "What the guest writes to its first serial port is the console log.",
-        false };
+    = { "devices.console", "What the guest writes to its first serial port is the console log." };
 static const KnRule rule_serial
-    = { "devices.serial", "Serial consoles are served, so each port listens.", false };
-static const KnRule rule_spice = { "devices.spice", "SPICE is configured.", false };
-static const KnRule rule_vnc = { "devices.vnc", "The graphical console is VNC.", false };
+    = { "devices.serial", "Serial consoles are served, so each port listens." };
+static const KnRule rule_spice = { "devices.spice", "SPICE is configured." };
+static const KnRule rule_vnc = { "devices.vnc", "The graphical console is VNC." };
 static const KnRule rule_video_said
-    = { "devices.video-said", "The image names the graphics card.", false };
+    = { "devices.video-said", "The image names the graphics card." };
 static const KnRule rule_video_virtio
-    = { "devices.video-virtio", "Virtio works as plain VGA until its driver is there.", false };
-static const KnRule rule_video_qxl = { "devices.video-qxl", "SPICE works best with QXL.", false };
+    = { "devices.video-virtio", "Virtio works as plain VGA until its driver is there." };
+static const KnRule rule_video_qxl = { "devices.video-qxl", "SPICE works best with QXL." };
 static const KnRule rule_video_ram
-    = { "devices.video-ram", "The image asks for video memory, and the flavor allows it.", false };
+    = { "devices.video-ram", "The image asks for video memory, and the flavor allows it." };
 static const KnRule rule_tablet
-    = { "devices.tablet", "A tablet keeps the pointer of a graphical console where the user's is.",
-        false };
+    = { "devices.tablet",
+        "A tablet keeps the pointer of a graphical console where the user's is." };
 static const KnRule rule_input_said
-    = { "devices.input-said", "The image names the bus of the input devices.", false };
+    = { "devices.input-said", "The image names the bus of the input devices." };
 static const KnRule rule_agent_said
-    = { "devices.agent-said", "The agent's channel was asked for.", false };
+    = { "devices.agent-said", "The agent's channel was asked for." };
 static const KnRule rule_agent_always
     = { "devices.agent-always",
-        "The agent's channel costs nothing, and without it no agent can ever be reached.", false };
-static const KnRule rule_agent_off
-    = { "devices.agent-off", "The agent's channel was declined.", false };
+        "The agent's channel costs nothing, and without it no agent can ever be reached." };
+static const KnRule rule_agent_off = { "devices.agent-off", "The agent's channel was declined." };
 static const KnRule rule_agent_unasked
-    = { "devices.agent-unasked", "Nova adds the agent's channel only when asked.", false };
+    = { "devices.agent-unasked", "Nova adds the agent's channel only when asked." };
 static const KnRule rule_rng
-    = { "devices.rng", "A guest without a source of random numbers is slow to start.", false };
+    = { "devices.rng", "A guest without a source of random numbers is slow to start." };
 static const KnRule rule_rng_off
-    = { "devices.rng-off", "The flavor declines the random number generator.", false };
+    = { "devices.rng-off", "The flavor declines the random number generator." };
 static const KnRule rule_rng_rate
-    = { "devices.rng-rate", "The flavor limits the random number generator.", false };
-static const KnRule rule_tpm_said = { "devices.tpm-said", "A TPM was asked for.", false };
-static const KnRule rule_tpm_windows
-    = { "devices.tpm-windows", "This Windows wants a TPM 2.0.", false };
+    = { "devices.rng-rate", "The flavor limits the random number generator." };
+static const KnRule rule_tpm_said = { "devices.tpm-said", "A TPM was asked for." };
+static const KnRule rule_tpm_windows = { "devices.tpm-windows", "This Windows wants a TPM 2.0." };
 static const KnRule rule_tpm_frozen
-    = { "devices.tpm-frozen", "The guest has had this TPM since its first start.", false };
-static const KnRule rule_usb = { "devices.usb", "Something is on USB.", false };
+    = { "devices.tpm-frozen", "The guest has had this TPM since its first start." };
+static const KnRule rule_usb = { "devices.usb", "Something is on USB." };
+static const KnRule rule_xhci
+    = { "devices.usb-xhci", "The xHCI controller is the one that does not wake the host "
+                            "without need, and q35 has a slot for it." };
+static const KnRule rule_spare
+    = { "devices.pcie-spare",
+        "Four PCIe slots are left free, since none can be added while the guest runs." };
 static const KnRule rule_no_usb
-    = { "devices.no-usb", "Nothing is on USB, so no controller wakes the host for it.", false };
+    = { "devices.no-usb", "Nothing is on USB, so no controller wakes the host for it." };
 static const KnRule rule_pcie
     = { "devices.pcie-ports",
-        "The cloud's configuration keeps free slots for devices that are plugged in later.",
-        false };
-static const KnRule rule_watchdog = { "devices.watchdog", "A watchdog was asked for.", false };
+        "The cloud's configuration keeps free slots for devices that are plugged in later." };
+static const KnRule rule_watchdog = { "devices.watchdog", "A watchdog was asked for." };
 static const KnRule rule_balloon
-    = { "devices.balloon", "The balloon reports how much memory the guest really uses.", false };
-static const KnRule rule_iommu = { "devices.iommu", "An IOMMU was asked for.", false };
+    = { "devices.balloon", "The balloon reports how much memory the guest really uses." };
+static const KnRule rule_iommu = { "devices.iommu", "An IOMMU was asked for." };
 static const KnRule rule_sev
-    = { "devices.iommu-sev", "Encrypted memory is reached by virtio through the IOMMU.", false };
+    = { "devices.iommu-sev", "Encrypted memory is reached by virtio through the IOMMU." };
 
 static void
 say_iommu (KnDraft *draft, const char *element)
@@ -339,7 +343,6 @@ static bool
 decide_tpm (KnDraft *draft, GError **error)
 {
     KnSaid version, model;
-    const KnWindows *windows = kn_draft_windows (draft);
     bool ours = draft->profile->own_tpm_key, first = !draft->facts->identity;
     const char *frozen = kn_frozen (draft, "tpm_version");
     if (!kn_pick (draft, "hw_tpm_version", &version, error))
@@ -349,7 +352,7 @@ decide_tpm (KnDraft *draft, GError **error)
     if (!version.text && !ours)
         return true;
 
-    bool by_rule = first && !version.text && windows && windows->firmware && draft->host->tpm;
+    bool by_rule = !version.text && kn_wants_windows_firmware (draft) && draft->uefi;
     bool by_model = !version.text && model.text;
     if (frozen) {
         kn_because (draft, &rule_tpm_frozen, "hardware identity");
@@ -380,30 +383,69 @@ has_usb_disk (const KnDraft *draft)
     return false;
 }
 
+/* On q35 libvirt's default is an old UHCI behind a bridge to conventional PCI. Windows 7 and 2008 R2 have no xHCI driver. */
+static const char *
+choose_usb_model (const KnDraft *draft)
+{
+    const KnWindows *windows = kn_draft_windows (draft);
+    bool old = windows && windows->generation < KN_WINDOWS_8;
+    return !draft->profile->like_nova && draft->q35 && !old ? "qemu-xhci" : NULL;
+}
+
 static void
 decide_usb (KnDraft *draft, bool input_on_usb)
 {
     bool ppc = g_str_has_prefix (draft->arch, "ppc");
     bool needed = input_on_usb || has_usb_disk (draft) || ppc;
-    kn_because (draft, needed ? &rule_usb : &rule_no_usb, NULL);
+    const char *model = needed ? choose_usb_model (draft) : "none";
+    if (needed && model)
+        model = kn_freeze (draft, "usb_model", model);
+    kn_because (draft, !needed ? &rule_no_usb : model ? &rule_xhci : &rule_usb, NULL);
     kn_decide (draft, "devices/controller[usb]/@type", "usb");
     kn_decide (draft, "devices/controller[usb]/@index", "0");
-    if (!needed)
-        kn_decide (draft, "devices/controller[usb]/@model", "none");
+    if (model)
+        kn_decide (draft, "devices/controller[usb]/@model", model);
 }
 
 static void
-decide_pcie_ports (KnDraft *draft)
+write_pcie_ports (KnDraft *draft, guint n)
 {
-    if (!draft->config->pcie_ports || !draft->q35)
-        return;
-    kn_because (draft, &rule_pcie, "config num_pcie_ports");
     kn_decide (draft, "devices/controller[pcie-root]/@type", "pci");
+    if (!draft->profile->like_nova)
+        kn_decide (draft, "devices/controller[pcie-root]/@index", "0");
     kn_decide (draft, "devices/controller[pcie-root]/@model", "pcie-root");
-    for (guint i = 0; i < draft->config->pcie_ports; i++) {
+    for (guint i = 0; i < n; i++) {
         g_autofree char *element = g_strdup_printf ("devices/controller[pcie-root-port %u]", i);
         kn_decide_in (draft, element, "@type", "pci");
         kn_decide_in (draft, element, "@model", "pcie-root-port");
+    }
+}
+
+/* Devices that sit on a root port each: cards, virtio disks, and the controllers of SCSI, serial channels, USB, random numbers
+ * and balloon. */
+static guint
+count_pcie_devices (const KnDraft *draft)
+{
+    guint n = (guint)draft->facts->n_nics + 5;
+    for (gsize i = 0; i < draft->slots->n; i++)
+        n += strcmp (draft->slots->slots[i].bus, "virtio") == 0;
+    return n;
+}
+
+/* Nova's number is of all ports; ours is of those that are left free. */
+static void
+decide_pcie_ports (KnDraft *draft)
+{
+    guint configured = draft->config->pcie_ports;
+    if (!draft->q35)
+        return;
+    if (configured) {
+        kn_because (draft, &rule_pcie, "config num_pcie_ports");
+        write_pcie_ports (draft, configured);
+    } else if (!draft->profile->like_nova) {
+        kn_because (draft, &rule_spare, NULL);
+        write_pcie_ports (draft,
+                          MIN (count_pcie_devices (draft) + SPARE_PCIE_PORTS, MAX_PCIE_PORTS));
     }
 }
 
@@ -502,8 +544,8 @@ kn_decide_devices (KnDraft *draft, GError **error)
     decide_rng (draft);
     if (!decide_tpm (draft, error))
         return false;
-    decide_pcie_ports (draft);
     decide_usb (draft, usb);
+    decide_pcie_ports (draft);
     if (!decide_watchdog (draft, error))
         return false;
     decide_balloon (draft);

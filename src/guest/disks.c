@@ -4,40 +4,34 @@
 
 #include "guest/guest_priv.h"
 
-static const KnRule rule_bus_said = { "disks.bus-said", "The image names the bus.", false };
+static const KnRule rule_bus_said = { "disks.bus-said", "The image names the bus." };
 static const KnRule rule_bus_default
-    = { "disks.bus-virtio", "Virtio is the fastest bus, and nobody named another.", false };
+    = { "disks.bus-virtio", "Virtio is the fastest bus, and nobody named another." };
 static const KnRule rule_bus_windows
     = { "disks.bus-virtio-windows",
         "Nobody named a bus; Windows boots from virtio only if its driver is in the image.", true };
 static const KnRule rule_bus_driverless
-    = { "disks.bus-driverless", "Inspection found no virtio driver in this Windows.", false };
+    = { "disks.bus-driverless", "Inspection found no virtio driver in this Windows." };
 static const KnRule rule_bus_frozen
     = { "disks.bus-frozen",
-        "The bus was frozen at the first start; the guest's drivers were set up for it.", false };
-static const KnRule rule_bus_disk
-    = { "disks.bus-asked", "The bus was asked for with this disk.", false };
+        "The bus was frozen at the first start; the guest's drivers were set up for it." };
+static const KnRule rule_bus_disk = { "disks.bus-asked", "The bus was asked for with this disk." };
 static const KnRule rule_cdrom
     = { "disks.cdrom",
-        "Linux kernels for clouds read CD-ROMs by virtio-scsi, Windows by SATA; q35 has no IDE.",
-        false };
-static const KnRule rule_source
-    = { "disks.source", "The disk was made ready for this guest.", false };
+        "Linux kernels for clouds read CD-ROMs by virtio-scsi, Windows by SATA; q35 has no IDE." };
+static const KnRule rule_source = { "disks.source", "The disk was made ready for this guest." };
 static const KnRule rule_cache
     = { "disks.cache",
-        "The host's page cache is left out: the guest's writes are on disk when it is told so.",
-        false };
-static const KnRule rule_config = { "disks.cloud", "The cloud's configuration says so.", false };
-static const KnRule rule_limits = { "disks.limits", "The flavor limits each local disk.", false };
-static const KnRule rule_qos = { "disks.volume-limits", "The volume's own limits.", false };
-static const KnRule rule_unit = { "disks.unit", "Disks on virtio-scsi are numbered.", false };
-static const KnRule rule_scsi
-    = { "disks.scsi", "The SCSI controller that the disks are on.", false };
+        "The host's page cache is left out: the guest's writes are on disk when it is told so." };
+static const KnRule rule_config = { "disks.cloud", "The cloud's configuration says so." };
+static const KnRule rule_limits = { "disks.limits", "The flavor limits each local disk." };
+static const KnRule rule_qos = { "disks.volume-limits", "The volume's own limits." };
+static const KnRule rule_unit = { "disks.unit", "Disks on virtio-scsi are numbered." };
+static const KnRule rule_scsi = { "disks.scsi", "The SCSI controller that the disks are on." };
 static const KnRule rule_rescue
-    = { "disks.rescue", "The guest boots its rescue disk and keeps its own disks in place.",
-        false };
+    = { "disks.rescue", "The guest boots its rescue disk and keeps its own disks in place." };
 static const KnRule rule_iommu
-    = { "disks.iommu", "Encrypted memory is reached by virtio through the IOMMU.", false };
+    = { "disks.iommu", "Encrypted memory is reached by virtio through the IOMMU." };
 
 static const KnGuestDiskRole writing_order[] = {
     KN_GUEST_DISK_ROOT, KN_GUEST_DISK_EPHEMERAL, KN_GUEST_DISK_BLANK,
@@ -229,7 +223,9 @@ write_slot (KnDraft *draft, const KnSlot *slot, bool numbered, guint *next_unit)
     say (&w, "target/@dev", slot->dev);
     say (&w, "target/@bus", slot->bus);
     kn_because (draft, &rule_source, "block device");
-    say (&w, "serial", slot->disk->serial);
+    /* A passed-through LUN has a serial of its own; libvirt refuses another, which Nova writes. */
+    if (draft->profile->like_nova || strcmp (slot->device, "lun") != 0)
+        say (&w, "serial", slot->disk->serial);
     say_limits (&w);
     say_unit (&w);
 }

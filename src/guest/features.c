@@ -3,13 +3,13 @@
 #include "guest/guest_priv.h"
 
 static const KnRule rule_acpi
-    = { "features.acpi", "Guests shut down and find their devices by ACPI.", false };
-static const KnRule rule_apic = { "features.apic", "More than one CPU needs an APIC.", false };
+    = { "features.acpi", "Guests shut down and find their devices by ACPI." };
+static const KnRule rule_apic = { "features.apic", "More than one CPU needs an APIC." };
 static const KnRule rule_vmcoreinfo
-    = { "features.vmcoreinfo", "A crashed guest's memory can be read from outside.", false };
+    = { "features.vmcoreinfo", "A crashed guest's memory can be read from outside." };
 static const KnRule rule_hidden
-    = { "features.hidden", "The hypervisor's signature is hidden, as asked.", false };
-static const KnRule rule_pmu = { "features.pmu", "Performance counters are as asked.", false };
+    = { "features.hidden", "The hypervisor's signature is hidden, as asked." };
+static const KnRule rule_pmu = { "features.pmu", "Performance counters are as asked." };
 
 /* True if one of three says so; none of them can take it back (Nova 26.2, _set_features). */
 static KnSaid

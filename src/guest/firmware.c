@@ -5,33 +5,33 @@
 #include "guest/guest_priv.h"
 
 static const KnRule rule_arch
-    = { "firmware.arch", "The guest has the host's architecture unless its image names another.",
-        false };
-static const KnRule rule_kind = { "firmware.hvm", "KVM and QEMU run unmodified guests.", false };
+    = { "firmware.arch", "The guest has the host's architecture unless its image names another." };
+static const KnRule rule_kind = { "firmware.hvm", "KVM and QEMU run unmodified guests." };
 static const KnRule rule_machine_said
-    = { "firmware.machine-said", "The image names the machine type.", false };
+    = { "firmware.machine-said", "The image names the machine type." };
 static const KnRule rule_machine_default
-    = { "firmware.machine-default", "Nobody named a machine type, so the cloud's default is taken.",
-        false };
+    = { "firmware.machine-default",
+        "Nobody named a machine type, so the cloud's default is taken." };
 static const KnRule rule_machine_pinned
     = { "firmware.machine-pinned",
         "The machine type is pinned to its concrete version, so that an upgrade of QEMU does not "
-        "change hardware under the guest.",
-        false };
+        "change hardware under the guest." };
 static const KnRule rule_machine_frozen
     = { "firmware.machine-frozen",
-        "The machine type was frozen at the first start and changes only by rebuild.", false };
-static const KnRule rule_uefi = { "firmware.uefi", "The guest boots by UEFI.", false };
+        "The machine type was frozen at the first start and changes only by rebuild." };
+static const KnRule rule_uefi = { "firmware.uefi", "The guest boots by UEFI." };
 static const KnRule rule_secure
-    = { "firmware.secure-boot", "Secure Boot checks what the firmware starts.", false };
-static const KnRule rule_boot = { "firmware.boot", "The guest boots from its first disk.", false };
-static const KnRule rule_boot_menu
-    = { "firmware.boot-menu", "The firmware shows its boot menu.", false };
+    = { "firmware.secure-boot", "Secure Boot checks what the firmware starts." };
+static const KnRule rule_windows
+    = { "firmware.windows", "This Windows wants UEFI and Secure Boot." };
+static const KnRule rule_machine_ide
+    = { "firmware.machine-ide", "A disk was asked for on IDE, which q35 does not have." };
+static const KnRule rule_boot = { "firmware.boot", "The guest boots from its first disk." };
+static const KnRule rule_boot_menu = { "firmware.boot-menu", "The firmware shows its boot menu." };
 static const KnRule rule_kernel
-    = { "firmware.kernel", "The image comes with a kernel of its own, which is started directly.",
-        false };
+    = { "firmware.kernel", "The image comes with a kernel of its own, which is started directly." };
 static const KnRule rule_smbios
-    = { "firmware.smbios", "The SMBIOS tables carry what sysinfo says.", false };
+    = { "firmware.smbios", "The SMBIOS tables carry what sysinfo says." };
 
 const char *
 kn_default_machine (const KnDraft *draft)
@@ -56,6 +56,40 @@ pin (const KnDraft *draft, const char *machine)
     if (strcmp (machine, "pc") == 0 && draft->host->default_pc)
         return draft->host->default_pc;
     return machine;
+}
+
+/* q35 has no IDE. Nova writes such a definition, and libvirt refuses it. */
+static bool
+wants_ide (const KnDraft *draft)
+{
+    bool wants = kn_is (kn_property (draft, "hw_disk_bus"), "ide")
+                 || kn_is (kn_property (draft, "hw_cdrom_bus"), "ide");
+    for (gsize i = 0; i < draft->facts->n_disks; i++)
+        wants = wants || g_strcmp0 (draft->facts->disks[i].bus, "ide") == 0;
+    return wants;
+}
+
+static const char *
+wish_machine (const KnDraft *draft)
+{
+    KnSaid said = kn_property (draft, "hw_machine_type");
+    if (said.text && *said.text)
+        return said.text;
+    if (!draft->profile->like_nova && draft->x86 && wants_ide (draft))
+        return "pc";
+    return kn_default_machine (draft);
+}
+
+static bool
+check_ide (const KnDraft *draft, GError **error)
+{
+    if (draft->profile->like_nova || !draft->q35 || !wants_ide (draft))
+        return true;
+    kn_guest_fail (error, "api/UnsupportedHardware",
+                   "A disk is to be on IDE, which machine type '%s' does not have; use sata, or "
+                   "hw_machine_type=pc.",
+                   draft->machine);
+    return false;
 }
 
 static const char *
@@ -87,7 +121,19 @@ choose_uefi (KnDraft *draft)
         return strcmp (said.text, "uefi") == 0;
     if (strcmp (draft->arch, "aarch64") == 0)
         return true;
-    return draft->profile->implied_firmware && asks_secure_boot (draft);
+    return draft->profile->implied_firmware
+           && (asks_secure_boot (draft) || kn_wants_windows_firmware (draft));
+}
+
+/* Windows 11, 2022 and 2025 get UEFI, Secure Boot and a TPM where nobody says otherwise and the host can. */
+bool
+kn_wants_windows_firmware (const KnDraft *draft)
+{
+    const KnWindows *windows = kn_draft_windows (draft);
+    const KnGuestHost *host = draft->host;
+    bool can = !draft->host_known || (host->uefi && host->secure_boot && host->tpm);
+    return draft->profile->implied_firmware && !draft->facts->identity && windows
+           && windows->firmware && draft->q35 && can;
 }
 
 bool
@@ -97,10 +143,10 @@ kn_choose_machine (KnDraft *draft, GError **error)
     draft->emulated = draft->host->arch && strcmp (draft->arch, draft->host->arch) != 0;
     draft->x86 = strcmp (draft->arch, "x86_64") == 0 || strcmp (draft->arch, "i686") == 0;
 
-    KnSaid said = kn_property (draft, "hw_machine_type");
-    const char *wish = said.text && *said.text ? said.text : kn_default_machine (draft);
-    draft->machine = kn_freeze (draft, "machine", pin (draft, wish));
+    draft->machine = kn_freeze (draft, "machine", pin (draft, wish_machine (draft)));
     draft->q35 = strstr (draft->machine, "q35") != NULL;
+    if (!check_ide (draft, error))
+        return false;
     draft->uefi = choose_uefi (draft);
     kn_freeze (draft, "firmware", draft->uefi ? "uefi" : "bios");
 
@@ -149,6 +195,8 @@ decide_machine (KnDraft *draft)
     bool pinned = said.text && strcmp (said.text, draft->machine) != 0;
     if (frozen && (!said.text || strcmp (pin (draft, said.text), frozen) != 0))
         kn_because (draft, &rule_machine_frozen, "hardware identity");
+    else if (!said.text && !draft->profile->like_nova && draft->x86 && wants_ide (draft))
+        kn_because (draft, &rule_machine_ide, "hw_disk_bus");
     else if (pinned || (!said.text && draft->host->default_q35 && !draft->profile->like_nova))
         kn_because (draft, &rule_machine_pinned, said.text ? said.source : NULL);
     else if (said.text)
@@ -173,7 +221,9 @@ choose_secure_boot (KnDraft *draft, bool *out_secure, KnSaid *out_said, GError *
 {
     if (!kn_pick (draft, "os_secure_boot", out_said, error))
         return false;
-    const char *wish = out_said->text ? out_said->text : "disabled";
+    bool by_rule
+        = !kn_property (draft, "hw_firmware_type").text && kn_wants_windows_firmware (draft);
+    const char *wish = out_said->text ? out_said->text : by_rule ? "optional" : "disabled";
     const KnGuestProperty *row = kn_guest_property_find ("os_secure_boot");
     g_autofree char *allowed = NULL;
     if (!kn_guest_property_allows (row, wish, &allowed)) {
@@ -230,13 +280,14 @@ decide_uefi (KnDraft *draft, GError **error)
     secure = strcmp (frozen, "yes") == 0;
 
     KnSaid firmware = kn_property (draft, "hw_firmware_type");
-    if (secure)
+    if (kn_wants_windows_firmware (draft) && !firmware.text && !said.text)
+        kn_because (draft, &rule_windows, "os_version");
+    else if (secure)
         kn_because (draft, &rule_secure, said.text ? said.source : "hardware identity");
     else
         kn_because (draft, &rule_uefi, firmware.text ? firmware.source : NULL);
     decide_loader (draft, secure);
     if (secure) {
-        kn_because (draft, &rule_secure, said.text ? said.source : "hardware identity");
         kn_decide (draft,
                    draft->profile->like_nova ? "features/smm/smm/@state" : "features/smm/@state",
                    "on");

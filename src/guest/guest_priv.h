@@ -117,6 +117,7 @@ void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);    /* hyperv.c */
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */
 const char *kn_architecture_canonical (const char *name);
 const char *kn_default_machine (const KnDraft *draft);
+bool kn_wants_windows_firmware (const KnDraft *draft);
 
 /* slots.c: where each disk sits */
 typedef struct {

@@ -143,13 +143,11 @@ static const Flag flags[] = {
 
 static const KnRule rule_tcg
     = { "hyperv.no-kvm",
-        "Without KVM, Hyper-V features have no effect: the CPU still says that it is emulated.",
-        false };
-static const KnRule rule_on = { "hyperv.on", "", false };
-static const KnRule rule_off = { "hyperv.left-out", "", false };
+        "Without KVM, Hyper-V features have no effect: the CPU still says that it is emulated." };
+static const KnRule rule_on = { "hyperv.on", "" };
+static const KnRule rule_off = { "hyperv.left-out", "" };
 static const KnRule rule_vendor
-    = { "hyperv.vendor", "The Hyper-V signature is hidden too, for drivers that look for it.",
-        false };
+    = { "hyperv.vendor", "The Hyper-V signature is hidden too, for drivers that look for it." };
 
 static bool
 host_knows (const KnDraft *draft, const Flag *flag)

@@ -4,17 +4,16 @@
 
 #include "guest/guest_priv.h"
 
-static const KnRule rule_size = { "memory.size", "The flavor says how much.", false };
-static const KnRule rule_locked = { "memory.locked", "The memory must not be swapped.", false };
-static const KnRule rule_realtime
-    = { "memory.realtime", "Real-time guests wait for no page.", false };
+static const KnRule rule_size = { "memory.size", "The flavor says how much." };
+static const KnRule rule_locked = { "memory.locked", "The memory must not be swapped." };
+static const KnRule rule_realtime = { "memory.realtime", "Real-time guests wait for no page." };
 static const KnRule rule_sev
-    = { "memory.encrypted", "Encrypted memory cannot be swapped or merged.", false };
+    = { "memory.encrypted", "Encrypted memory cannot be swapped or merged." };
 static const KnRule rule_file
-    = { "memory.file", "The cloud's configuration backs memory by files.", false };
+    = { "memory.file", "The cloud's configuration backs memory by files." };
 static const KnRule rule_launch
-    = { "memory.launch-security", "The memory is encrypted with a key that the host does not know.",
-        false };
+    = { "memory.launch-security",
+        "The memory is encrypted with a key that the host does not know." };
 
 /* Image and flavor may both ask; an encrypted guest needs UEFI, which the image has to say (Nova 26.2, virt/hardware.py,
  * get_mem_encryption_constraint). */

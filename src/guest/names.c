@@ -10,17 +10,16 @@
 #define NOVA "metadata/nova:instance"
 
 static const KnRule rule_domain
-    = { "names.domain", "The domain type is what this host runs guests with.", false };
+    = { "names.domain", "The domain type is what this host runs guests with." };
 static const KnRule rule_name
-    = { "names.name", "Names follow the row's number, as operators know them from Nova.", false };
-static const KnRule rule_uuid = { "names.uuid", "The domain carries the server's uuid.", false };
+    = { "names.name", "Names follow the row's number, as operators know them from Nova." };
+static const KnRule rule_uuid = { "names.uuid", "The domain carries the server's uuid." };
 static const KnRule rule_metadata
-    = { "names.metadata", "Monitoring and billing tools read Nova's metadata element.", false };
+    = { "names.metadata", "Monitoring and billing tools read Nova's metadata element." };
 static const KnRule rule_mark
-    = { "names.mark", "Only domains with this mark are ever touched by this cloud.", false };
+    = { "names.mark", "Only domains with this mark are ever touched by this cloud." };
 static const KnRule rule_smbios
-    = { "names.smbios", "The guest can read in its SMBIOS tables where it runs and who it is.",
-        false };
+    = { "names.smbios", "The guest can read in its SMBIOS tables where it runs and who it is." };
 
 bool
 kn_decide_names (KnDraft *draft, GError **error)

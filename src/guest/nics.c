@@ -4,32 +4,29 @@
 
 #include "guest/guest_priv.h"
 
-static const KnRule rule_port = { "nics.port", "The port says how it is wired.", false };
-static const KnRule rule_mac
-    = { "nics.mac", "The port's MAC address belongs to the guest.", false };
-static const KnRule rule_model_said = { "nics.model-said", "The image names the card.", false };
+static const KnRule rule_port = { "nics.port", "The port says how it is wired." };
+static const KnRule rule_mac = { "nics.mac", "The port's MAC address belongs to the guest." };
+static const KnRule rule_model_said = { "nics.model-said", "The image names the card." };
 static const KnRule rule_model_default
-    = { "nics.model-virtio", "Virtio is the fastest card, and nobody named another.", false };
+    = { "nics.model-virtio", "Virtio is the fastest card, and nobody named another." };
 static const KnRule rule_model_windows
     = { "nics.model-virtio-windows",
         "Nobody named a card; Windows has a network only if the virtio driver is in the image.",
         true };
 static const KnRule rule_model_driverless
-    = { "nics.model-driverless", "Inspection found no virtio driver in this Windows.", false };
+    = { "nics.model-driverless", "Inspection found no virtio driver in this Windows." };
 static const KnRule rule_model_frozen
     = { "nics.model-frozen",
-        "The card was frozen at the first start; the guest's drivers were set up for it.", false };
+        "The card was frozen at the first start; the guest's drivers were set up for it." };
 static const KnRule rule_qemu
-    = { "nics.driver-qemu", "Without KVM the kernel's vhost cannot serve the card.", false };
-static const KnRule rule_queues
-    = { "nics.queues", "One queue for each vCPU was asked for.", false };
+    = { "nics.driver-qemu", "Without KVM the kernel's vhost cannot serve the card." };
+static const KnRule rule_queues = { "nics.queues", "One queue for each vCPU was asked for." };
 static const KnRule rule_queue_size
-    = { "nics.queue-size", "The cloud's configuration sets the queues' size.", false };
-static const KnRule rule_bandwidth
-    = { "nics.bandwidth", "The flavor limits the bandwidth.", false };
-static const KnRule rule_mtu = { "nics.mtu", "The network's MTU.", false };
+    = { "nics.queue-size", "The cloud's configuration sets the queues' size." };
+static const KnRule rule_bandwidth = { "nics.bandwidth", "The flavor limits the bandwidth." };
+static const KnRule rule_mtu = { "nics.mtu", "The network's MTU." };
 static const KnRule rule_iommu
-    = { "nics.iommu", "Encrypted memory is reached by virtio through the IOMMU.", false };
+    = { "nics.iommu", "Encrypted memory is reached by virtio through the IOMMU." };
 
 typedef enum {
     BACK_BRIDGE,

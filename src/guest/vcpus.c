@@ -4,24 +4,22 @@
 
 #include <string.h>
 
-static const KnRule rule_vcpus = { "vcpus.count", "The flavor says how many.", false };
+static const KnRule rule_vcpus = { "vcpus.count", "The flavor says how many." };
 static const KnRule rule_shared
     = { "vcpus.shared-set",
-        "The cloud's configuration keeps other host CPUs for guests that own theirs.", false };
+        "The cloud's configuration keeps other host CPUs for guests that own theirs." };
 static const KnRule rule_share
-    = { "vcpus.share", "The flavor sets this guest's share of the host's CPU time.", false };
+    = { "vcpus.share", "The flavor sets this guest's share of the host's CPU time." };
 static const KnRule rule_cell
-    = { "vcpus.numa", "The guest has NUMA nodes, so that it can place its work near its memory.",
-        false };
-static const KnRule rule_pin = { "vcpus.pin", "The vCPU owns this host CPU.", false };
+    = { "vcpus.numa", "The guest has NUMA nodes, so that it can place its work near its memory." };
+static const KnRule rule_pin = { "vcpus.pin", "The vCPU owns this host CPU." };
 static const KnRule rule_float
-    = { "vcpus.float", "The vCPU stays on the host's NUMA node that holds its memory.", false };
+    = { "vcpus.float", "The vCPU stays on the host's NUMA node that holds its memory." };
 static const KnRule rule_emulator
-    = { "vcpus.emulator", "QEMU's own threads run where they disturb least.", false };
-static const KnRule rule_realtime
-    = { "vcpus.realtime", "These vCPUs are scheduled in real time.", false };
+    = { "vcpus.emulator", "QEMU's own threads run where they disturb least." };
+static const KnRule rule_realtime = { "vcpus.realtime", "These vCPUs are scheduled in real time." };
 static const KnRule rule_pages
-    = { "vcpus.pages", "The memory is backed by pages of the size asked for.", false };
+    = { "vcpus.pages", "The memory is backed by pages of the size asked for." };
 
 static bool
 decide_share (KnDraft *draft, GError **error)
