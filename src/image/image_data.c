@@ -12,6 +12,10 @@
 
 #define CONTENT_TYPE "application/octet-stream"
 
+/* A client that sends chunks (glance) reads no answer before its last one: it is let finish, up to this much, and its bytes are
+ * dropped, so that it hears why it was refused and not that a pipe is broken. */
+#define DISCARD_MAX (16 * GIB)
+
 /* -- upload -------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -22,10 +26,12 @@ typedef struct {
     GChecksum *md5, *sha512;
     guint8 *head; /* the first bytes, until they have been judged */
     gsize head_len;
-    bool judged;    /* the head was taken */
-    bool claimed;   /* the row is `saving` for us */
-    bool committed; /* the bytes may stand under the id */
-    bool done;      /* the image is active */
+    bool judged;     /* the head was taken */
+    bool claimed;    /* the row is `saving` for us */
+    bool committed;  /* the bytes may stand under the id */
+    bool done;       /* the image is active */
+    bool deaf;       /* the client reads no answer until it has sent everything */
+    GError *refusal; /* what it will hear then */
     guint64 received;
 } Upload;
 
@@ -77,6 +83,7 @@ upload_abort (gpointer data)
     give_back (up);
     g_checksum_free (up->md5);
     g_checksum_free (up->sha512);
+    g_clear_error (&up->refusal);
     g_free (up->head);
     kn_image_row_free (up->row);
     g_free (up);
@@ -174,6 +181,7 @@ upload_begin (KnRequest *req, GError **error)
     *up = (Upload){ .images = images,
                     .row = g_steal_pointer (&row),
                     .declared = declared,
+                    .deaf = kn_request_header (req, "Content-Length") == NULL,
                     .md5 = g_checksum_new (G_CHECKSUM_MD5),
                     .sha512 = g_checksum_new (G_CHECKSUM_SHA512),
                     .head = g_malloc (KN_FORMAT_HEAD) };
@@ -241,10 +249,20 @@ upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GErro
 {
     Upload *up = data;
 
-    if (take_bytes (up, bytes, len, error))
+    if (up->refusal) {
+        up->received += len;
+        if (up->received <= DISCARD_MAX)
+            return true;
+        g_propagate_error (error, g_steal_pointer (&up->refusal));
+        return false;
+    }
+    if (take_bytes (up, bytes, len, &up->refusal))
         return true;
     /* Now and not when we are freed: the client may have its answer before that. */
     give_back (up);
+    if (up->deaf && g_error_matches (up->refusal, KN_ERROR, KN_ERROR_BAD_REQUEST))
+        return true;
+    g_propagate_error (error, g_steal_pointer (&up->refusal));
     return false;
 }
 
@@ -301,8 +319,12 @@ static bool
 upload_finish (KnRequest *req, gpointer data, GError **error)
 {
     Upload *up = data;
-    KnDb *db = kn_db_thread (up->images->db, error);
 
+    if (up->refusal) {
+        g_propagate_error (error, g_steal_pointer (&up->refusal));
+        return false;
+    }
+    KnDb *db = kn_db_thread (up->images->db, error);
     if (!db || (!up->judged && !judge_head (up, error)) || !judge_whole (up, error)
         || !check_room (up->images, db, up->row, up->received, error)
         || !activate (up, db, error)) {

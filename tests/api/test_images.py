@@ -223,6 +223,26 @@ def test_hostile_images(demo, cloud, tmp_path):
     refused(demo, cloud, tmp_image(tmp_path, "-F", "raw", "-b", str(secret), size=None) + b"\0" * 2000000, "qcow2", "backing")
 
 
+def test_a_client_that_sends_chunks_hears_why(demo, tmp_path):
+    """It reads no answer before it has sent everything, so it is let finish."""
+    base = str(tmp_path / "base")
+    with open(base, "wb") as f:
+        f.truncate(65536)
+    head = tmp_image(tmp_path, "-F", "raw", "-b", base, size=None)
+    image = create(demo, disk_format="qcow2")["id"]
+    sent = []
+
+    def body():
+        yield head
+        for _ in range(64):
+            sent.append(1)
+            yield b"\0" * 2 ** 20
+
+    answer = upload(demo, image, body())
+    assert answer.status == 400 and "backing file" in message(answer) and len(sent) == 64
+    assert show(demo, image)["status"] == "queued"
+
+
 def test_format_comes_from_the_bytes(demo, tmp_path):
     image = make(demo, tmp_image(tmp_path, size="64M"), disk_format="qcow2")
     body = show(demo, image)
