@@ -103,8 +103,8 @@ bool kn_port_create (KnDb *db, const KnScope *scope, KnPortRow *port, GError **e
 char *kn_group_ensure_default (KnDb *db, const char *project_id, GError **error);
 
 /* Fails with OVER_QUOTA if @n more of @resource would be too many for @project_id. */
-bool kn_quota_check (KnDb *db, const char *project_id, const char *resource, guint n,
-                     GError **error);
+bool kn_net_quota_check (KnDb *db, const char *project_id, const char *resource, guint n,
+                         GError **error);
 
 /* ---- addresses (allocation.c) ---- */
 
@@ -115,6 +115,8 @@ bool kn_allocate_addresses (KnDb *db, KnPortRow *port, const GPtrArray *wishes, 
 
 /* ---- the store ---- */
 
+/* First in every transaction that writes: one after the other. */
+bool kn_store_net_lock (KnDb *db, GError **error);
 bool kn_store_net_list (KnDb *db, const KnScope *scope, GPtrArray *nets, GError **error);
 KnObject *kn_store_net_find (KnDb *db, const char *id, GError **error);
 bool kn_store_net_insert (KnDb *db, const KnNet *net, GError **error);
@@ -166,15 +168,15 @@ KnObject *kn_store_rule_find (KnDb *db, const char *id, GError **error);
 bool kn_store_rule_insert (KnDb *db, const KnSecurityRule *rule, GError **error);
 bool kn_store_rule_delete (KnDb *db, const char *id, GError **error);
 
-bool kn_store_quota_count (KnDb *db, const char *project_id, const char *resource, gint64 *out_n,
-                           GError **error);
+bool kn_store_net_quota_count (KnDb *db, const char *project_id, const char *resource,
+                               gint64 *out_n, GError **error);
 /* False without error: no limit was set for the project. */
-bool kn_store_quota_find (KnDb *db, const char *project_id, const char *resource, gint64 *out_limit,
-                          GError **error);
+bool kn_store_net_quota_find (KnDb *db, const char *project_id, const char *resource,
+                              gint64 *out_limit, GError **error);
 bool kn_store_net_quota_set (KnDb *db, const char *project_id, const char *resource, gint64 limit,
-                         GError **error);
-bool kn_store_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GError **error);
-GPtrArray *kn_store_quota_projects (KnDb *db, GError **error);
+                             GError **error);
+bool kn_store_net_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GError **error);
+GPtrArray *kn_store_net_quota_projects (KnDb *db, GError **error);
 
 /* Fills the tags of @objects. */
 bool kn_store_tags_load (KnDb *db, GPtrArray *objects, GError **error);

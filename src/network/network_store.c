@@ -19,6 +19,10 @@ KN_STMT (NET_UPDATE,
          "UPDATE networks SET project_id=?, name=?, description=?, status=?, admin_state_up=?, "
          "shared=?, external=?, mtu=?, created_at=?, updated_at=?, revision_number=? "
          "WHERE id=? AND revision_number=?");
+/* SQLite has one writer at a time anyway. */
+static const KnStmt NET_LOCK = { .name = "NET_LOCK",
+                                 .sql = "SELECT 1",
+                                 .mariadb = "SELECT id FROM network_lock WHERE id=1 FOR UPDATE" };
 KN_STMT (NET_DELETE, "DELETE FROM networks WHERE id=?");
 
 #define C(kind, member)                                                                            \
@@ -73,6 +77,14 @@ load_subnets (KnDb *db, const char *id, GPtrArray *nets, GError **error)
         net->subnets = ids != NULL ? g_strdupv ((char **)ids->pdata) : g_new0 (char *, 1);
     }
     return true;
+}
+
+bool
+kn_store_net_lock (KnDb *db, GError **error)
+{
+    g_autoptr (KnRows) rows = kn_db_query (db, &NET_LOCK, KN_NO_BIND, error);
+
+    return rows != NULL && kn_rows_next (rows, error);
 }
 
 bool

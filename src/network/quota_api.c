@@ -30,7 +30,7 @@ load_limit (KnDb *db, const char *project_id, gsize i, gint64 *out_limit, GError
 {
     g_autoptr (GError) local = NULL;
 
-    if (!kn_store_quota_find (db, project_id, defaults[i].resource, out_limit, &local)) {
+    if (!kn_store_net_quota_find (db, project_id, defaults[i].resource, out_limit, &local)) {
         if (local != NULL) {
             g_propagate_error (error, g_steal_pointer (&local));
             return false;
@@ -41,7 +41,7 @@ load_limit (KnDb *db, const char *project_id, gsize i, gint64 *out_limit, GError
 }
 
 bool
-kn_quota_check (KnDb *db, const char *project_id, const char *resource, guint n, GError **error)
+kn_net_quota_check (KnDb *db, const char *project_id, const char *resource, guint n, GError **error)
 {
     gint64 limit = -1, used = 0;
 
@@ -51,7 +51,7 @@ kn_quota_check (KnDb *db, const char *project_id, const char *resource, guint n,
             return false;
     if (limit < 0)
         return true;
-    if (!kn_store_quota_count (db, project_id, resource, &used, error))
+    if (!kn_store_net_quota_count (db, project_id, resource, &used, error))
         return false;
     if (used + n <= limit)
         return true;
@@ -73,7 +73,7 @@ write_limits (KnDb *db, const char *project_id, bool with_use, KnJw *w, GError *
             kn_jw_int_member (w, defaults[i].resource, limit);
             continue;
         }
-        if (!kn_store_quota_count (db, project_id, defaults[i].resource, &used, error))
+        if (!kn_store_net_quota_count (db, project_id, defaults[i].resource, &used, error))
             return false;
         kn_jw_object_member (w, defaults[i].resource);
         kn_jw_int_member (w, "limit", limit);
@@ -114,13 +114,13 @@ reply_quota (KnRequest *req, const char *project_id, bool with_use, GError **err
 }
 
 bool
-kn_quota_list (KnRequest *req, GError **error)
+kn_net_quota_list (KnRequest *req, GError **error)
 {
     g_autoptr (KnJw) w = kn_jw_new ();
     g_autoptr (GPtrArray) projects = NULL;
     KnDb *db = db_of (req, error);
 
-    projects = db != NULL ? kn_store_quota_projects (db, error) : NULL;
+    projects = db != NULL ? kn_store_net_quota_projects (db, error) : NULL;
     if (projects == NULL)
         return false;
     kn_jw_object (w);
@@ -143,7 +143,7 @@ kn_quota_list (KnRequest *req, GError **error)
 
 /* Which project the token is for. */
 bool
-kn_quota_tenant (KnRequest *req, GError **error)
+kn_net_quota_tenant (KnRequest *req, GError **error)
 {
     const char *project_id = kn_request_auth (req)->project_id;
     g_autoptr (KnJw) w = kn_jw_new ();
@@ -159,7 +159,7 @@ kn_quota_tenant (KnRequest *req, GError **error)
 }
 
 bool
-kn_quota_show (KnRequest *req, GError **error)
+kn_net_quota_show (KnRequest *req, GError **error)
 {
     const char *project_id = kn_request_param (req, "id");
 
@@ -167,14 +167,14 @@ kn_quota_show (KnRequest *req, GError **error)
 }
 
 bool
-kn_quota_defaults (KnRequest *req, GError **error)
+kn_net_quota_defaults (KnRequest *req, GError **error)
 {
     return check_project (req, kn_request_param (req, "id"), error)
            && reply_quota (req, NULL, false, error);
 }
 
 bool
-kn_quota_details (KnRequest *req, GError **error)
+kn_net_quota_details (KnRequest *req, GError **error)
 {
     const char *project_id = kn_request_param (req, "id");
 
@@ -222,7 +222,7 @@ update_txn (KnDb *db, gpointer data, GError **error)
 }
 
 bool
-kn_quota_update (KnRequest *req, GError **error)
+kn_net_quota_update (KnRequest *req, GError **error)
 {
     KnQuotaChange change = { .project_id = kn_request_param (req, "id") };
     const json_t *json = kn_request_json (req, error);
@@ -235,13 +235,13 @@ kn_quota_update (KnRequest *req, GError **error)
 }
 
 bool
-kn_quota_delete (KnRequest *req, GError **error)
+kn_net_quota_delete (KnRequest *req, GError **error)
 {
     const char *project_id = kn_request_param (req, "id");
     KnDb *db = db_of (req, error);
     gint64 n = 0;
 
-    if (db == NULL || !kn_store_quota_reset (db, project_id, &n, error))
+    if (db == NULL || !kn_store_net_quota_reset (db, project_id, &n, error))
         return false;
     if (n == 0) {
         kn_error_public_type (error, KN_ERROR_NOT_FOUND, "TenantQuotaNotFound",

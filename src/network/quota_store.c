@@ -35,8 +35,8 @@ KN_STMT (TAG_DELETE, "DELETE FROM network_tags WHERE object_id=? AND tag=?");
 KN_STMT (TAG_CLEAR, "DELETE FROM network_tags WHERE object_id=?");
 
 bool
-kn_store_quota_count (KnDb *db, const char *project_id, const char *resource, gint64 *out_n,
-                      GError **error)
+kn_store_net_quota_count (KnDb *db, const char *project_id, const char *resource, gint64 *out_n,
+                          GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS (counts); i++) {
         if (strcmp (counts[i].resource, resource) != 0)
@@ -53,8 +53,8 @@ kn_store_quota_count (KnDb *db, const char *project_id, const char *resource, gi
 }
 
 bool
-kn_store_quota_find (KnDb *db, const char *project_id, const char *resource, gint64 *out_limit,
-                     GError **error)
+kn_store_net_quota_find (KnDb *db, const char *project_id, const char *resource, gint64 *out_limit,
+                         GError **error)
 {
     g_autoptr (KnRows) rows
         = kn_db_query (db, &QUOTA_FIND, KN_BIND (kn_text (project_id), kn_text (resource)), error);
@@ -77,13 +77,13 @@ kn_store_net_quota_set (KnDb *db, const char *project_id, const char *resource, 
 }
 
 bool
-kn_store_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GError **error)
+kn_store_net_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GError **error)
 {
     return kn_db_exec (db, &QUOTA_RESET, KN_BIND (kn_text (project_id)), out_n, error);
 }
 
 GPtrArray *
-kn_store_quota_projects (KnDb *db, GError **error)
+kn_store_net_quota_projects (KnDb *db, GError **error)
 {
     g_autoptr (GPtrArray) projects = g_ptr_array_new_with_free_func (g_free);
     g_autoptr (KnRows) rows = kn_db_query (db, &QUOTA_PROJECTS, KN_NO_BIND, error);

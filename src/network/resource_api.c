@@ -160,7 +160,7 @@ kn_resource_show (KnRequest *req, GError **error)
     return ok;
 }
 
-typedef struct {
+typedef struct KnWrite {
     KnRequest *req;
     const KnResource *resource;
     KnScope scope;
@@ -168,6 +168,7 @@ typedef struct {
     bool bulk;
     GPtrArray *objects;
     KnEffects effects;
+    bool (*run) (KnDb *db, struct KnWrite *write, GError **error);
 } KnWrite;
 
 static void
@@ -188,13 +189,26 @@ write_end (KnWrite *write)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnWrite, write_end)
 
+/* May run more than once. */
+static bool
+write_txn (KnDb *db, gpointer data, GError **error)
+{
+    KnWrite *write = data;
+
+    g_ptr_array_set_size (write->objects, 0);
+    kn_effects_clear (&write->effects);
+    return kn_store_net_lock (db, error) && write->run (db, write, error);
+}
+
 /* Runs @fn in a transaction; afterwards the host follows. */
 static bool
-write_commit (KnWrite *write, KnTxnFn fn, KnDb **out_db, GError **error)
+write_commit (KnWrite *write, bool (*fn) (KnDb *db, KnWrite *write, GError **error), KnDb **out_db,
+              GError **error)
 {
     KnDb *db = db_of (write->req, error);
 
-    if (db == NULL || !kn_db_txn (db, fn, write, error))
+    write->run = fn;
+    if (db == NULL || !kn_db_txn (db, write_txn, write, error))
         return false;
     kn_effects_run (kn_request_service (write->req), db, &write->effects);
     *out_db = db;
@@ -230,19 +244,16 @@ create_one (KnDb *db, KnWrite *write, const json_t *json, GError **error)
         return false;
     object->tags = g_new0 (char *, 1);
     return (write->resource->quota == NULL
-            || kn_quota_check (db, object->project_id, write->resource->quota, 1, error))
+            || kn_net_quota_check (db, object->project_id, write->resource->quota, 1, error))
            && write->resource->create (db, &write->scope, object, &write->effects, error);
 }
 
 static bool
-create_txn (KnDb *db, gpointer data, GError **error)
+create_txn (KnDb *db, KnWrite *write, GError **error)
 {
-    KnWrite *write = data;
     const json_t *entry;
     size_t i;
 
-    g_ptr_array_set_size (write->objects, 0);
-    kn_effects_clear (&write->effects);
     if (!write->bulk)
         return create_one (db, write, write->body, error);
     json_array_foreach (write->body, i, entry)
@@ -305,13 +316,10 @@ kn_resource_create (KnRequest *req, GError **error)
 }
 
 static bool
-update_txn (KnDb *db, gpointer data, GError **error)
+update_txn (KnDb *db, KnWrite *write, GError **error)
 {
-    KnWrite *write = data;
     KnObject *object, *change;
 
-    g_ptr_array_set_size (write->objects, 0);
-    kn_effects_clear (&write->effects);
     object = kn_resource_load (db, &write->scope, write->resource,
                                kn_request_param (write->req, "id"), true, error);
     if (object == NULL)
@@ -340,13 +348,10 @@ kn_resource_update (KnRequest *req, GError **error)
 }
 
 static bool
-delete_txn (KnDb *db, gpointer data, GError **error)
+delete_txn (KnDb *db, KnWrite *write, GError **error)
 {
-    KnWrite *write = data;
     KnObject *object;
 
-    g_ptr_array_set_size (write->objects, 0);
-    kn_effects_clear (&write->effects);
     object = kn_resource_load (db, &write->scope, write->resource,
                                kn_request_param (write->req, "id"), true, error);
     if (object == NULL)

@@ -91,6 +91,8 @@ ensure_default_txn (KnDb *db, gpointer data, GError **error)
     g_autoptr (GError) local = NULL;
 
     g_clear_pointer (&ensure->id, g_free);
+    if (!kn_store_net_lock (db, error))
+        return false;
     ensure->id = kn_store_group_find_default (db, ensure->project_id, &local);
     if (local != NULL) {
         g_propagate_error (error, g_steal_pointer (&local));

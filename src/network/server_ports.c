@@ -421,7 +421,7 @@ kn_network_check_wishes (KnDb *db, const char *project_id, bool is_admin, const 
         if (!check_wish (&wisher, &wishes[i], &made, error))
             return false;
     }
-    return made == 0 || kn_quota_check (db, project_id, "port", made, error);
+    return made == 0 || kn_net_quota_check (db, project_id, "port", made, error);
 }
 
 /* ---- allocation ---- */
@@ -463,7 +463,7 @@ make_port (const KnWisher *wisher, const KnPortWish *wish, gint64 position, GErr
         return false;
     if (net == NULL)
         return true;
-    if (!kn_quota_check (wisher->db, wisher->scope.project_id, "port", 1, error)
+    if (!kn_net_quota_check (wisher->db, wisher->scope.project_id, "port", 1, error)
         || !find_groups (wisher, wish->security_groups, &groups, error))
         return false;
 
@@ -509,6 +509,8 @@ allocate_txn (KnDb *db, gpointer data, GError **error)
     KnAllocating *a = data;
 
     g_clear_pointer (&a->ports, g_ptr_array_unref);
+    if (!kn_store_net_lock (db, error))
+        return false;
     a->ports = kn_network_list_ports (db, a->wisher.server_id, error);
     if (a->ports == NULL)
         return false;
@@ -569,7 +571,7 @@ release_txn (KnDb *db, gpointer data, GError **error)
 {
     g_autoptr (GPtrArray) rows = kn_objects_new ();
 
-    if (!kn_store_port_list_of_device (db, data, rows, error))
+    if (!kn_store_net_lock (db, error) || !kn_store_port_list_of_device (db, data, rows, error))
         return false;
     for (guint i = 0; i < rows->len; i++) {
         KnPortRow *port = g_ptr_array_index (rows, i);

@@ -137,3 +137,10 @@ CREATE TABLE network_tags (
   tag VARCHAR(60) NOT NULL,
   PRIMARY KEY (object_id, tag)
 ) @TABLE@;
+
+-- One row that writers of all these tables take first on MariaDB: transactions are serializable there, so two that read the same
+-- tables before they write would stop each other.
+CREATE TABLE network_lock (
+  id INTEGER NOT NULL PRIMARY KEY
+) @TABLE@;
+INSERT INTO network_lock (id) VALUES (1);
