@@ -94,6 +94,52 @@ const KnResource kn_domains = {
     .may_show = domain_may_show,
 };
 
+/* --- domains among the projects --- */
+
+static bool
+project_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError **error)
+{
+    if (!kn_entity_get (entity, "domain_id") && !kn_entity_get (entity, "parent_id"))
+        return true;
+    kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                     "A project that acts as a domain has no domain and no parent.");
+    return false;
+}
+
+static bool
+project_write_more (KnJw *w, KnRequest *req, KnDb *db, const KnEntity *entity, GError **error)
+{
+    kn_jw_bool_member (w, "is_domain", true);
+    return domain_write_more (w, req, db, entity, error);
+}
+
+static const KnAttr project_attrs[] = {
+    { "name", KN_ATTR_TEXT, 64, KN_ATTR_REQUIRED, NULL },
+    { "domain_id", KN_ATTR_TEXT, 64, KN_ATTR_NULLABLE | KN_ATTR_VIRTUAL, NULL },
+    { "parent_id", KN_ATTR_TEXT, 64, KN_ATTR_NULLABLE | KN_ATTR_VIRTUAL, NULL },
+    { "description", KN_ATTR_TEXT, 4096, KN_ATTR_EMPTY, "" },
+    { "enabled", KN_ATTR_BOOL, 0, 0, "1" },
+};
+static const char *const project_elsewhere[] = { "tags", "options", "is_domain", NULL };
+
+const KnResource kn_domain_projects = {
+    .singular = "project",
+    .plural = "projects",
+    .attrs = project_attrs,
+    .n_attrs = G_N_ELEMENTS (project_attrs),
+    .insert = &DOMAIN_INSERT,
+    .update = &DOMAIN_UPDATE,
+    .select = &DOMAIN_SELECT,
+    .list = &DOMAIN_LIST,
+    .remove = &DOMAIN_REMOVE,
+    .new_id = kn_id_hex32,
+    .elsewhere = project_elsewhere,
+    .prepare = project_prepare,
+    .removing = domain_removing,
+    .write_more = project_write_more,
+    .may_show = domain_may_show,
+};
+
 static const KnRoute routes[] = {
     { "GET", "/v3/domains", kn_entity_handle_list, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
       .data = &kn_domains },

@@ -14,6 +14,7 @@ enum {
     KN_ATTR_NULLABLE = 1 << 1, /* null is a value */
     KN_ATTR_FIXED = 1 << 2,    /* set at creation; later only the same value is taken */
     KN_ATTR_SECRET = 1 << 3,   /* never shown, never filtered by */
+    KN_ATTR_VIRTUAL = 1 << 5,  /* shown as null, has no column */
     KN_ATTR_EMPTY = 1 << 4,    /* '' is a value; shown as null where it is NULLABLE too */
 };
 
@@ -89,6 +90,13 @@ KnEntity *kn_entity_new (const KnResource *resource, char *id);
 /* Writes {…}, the view. */
 bool kn_entity_write (KnJw *w, KnRequest *req, KnDb *db, const KnEntity *entity, GError **error);
 
+/* What the handlers below do, for a resource that is chosen at run time. */
+bool kn_entity_do_create (KnRequest *req, const KnResource *resource, GError **error);
+bool kn_entity_do_list (KnRequest *req, const KnResource *resource, GError **error);
+bool kn_entity_do_show (KnRequest *req, const KnResource *resource, GError **error);
+bool kn_entity_do_update (KnRequest *req, const KnResource *resource, GError **error);
+bool kn_entity_do_remove (KnRequest *req, const KnResource *resource, GError **error);
+
 /* Handlers; KnRoute.data is the KnResource, the id is the parameter {id}. */
 bool kn_entity_handle_create (KnRequest *req, GError **error);
 bool kn_entity_handle_list (KnRequest *req, GError **error);
@@ -112,5 +120,7 @@ bool kn_identity_reply_entities (KnRequest *req, KnDb *db, const KnResource *res
 bool kn_identity_reply_reachable (KnRequest *req, KnDb *db, const char *user_id, KnScope scope,
                                   GError **error);
 
+/* kn_domain_projects: domains as Identity v3 shows them among the projects (is_domain). */
+extern const KnResource kn_domain_projects;
 extern const KnResource kn_domains, kn_projects, kn_users, kn_groups, kn_roles, kn_regions,
     kn_services, kn_endpoints;

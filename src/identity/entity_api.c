@@ -320,12 +320,6 @@ list_builtin (KnEntity *entity, gpointer data)
     kn_entity_free (entity);
 }
 
-static const KnResource *
-resource_of (const KnRequest *req)
-{
-    return kn_request_state (req);
-}
-
 static KnDb *
 db_of (const KnRequest *req, GError **error)
 {
@@ -335,9 +329,8 @@ db_of (const KnRequest *req, GError **error)
 }
 
 bool
-kn_entity_handle_list (KnRequest *req, GError **error)
+kn_entity_do_list (KnRequest *req, const KnResource *resource, GError **error)
 {
-    const KnResource *resource = resource_of (req);
     g_autoptr (KnJw) w = kn_jw_new ();
     Listing listing = { .req = req, .db = db_of (req, error), .w = w };
 
@@ -403,9 +396,8 @@ kn_entity_reply (KnRequest *req, const KnResource *resource, const char *id, gui
 }
 
 bool
-kn_entity_handle_show (KnRequest *req, GError **error)
+kn_entity_do_show (KnRequest *req, const KnResource *resource, GError **error)
 {
-    const KnResource *resource = resource_of (req);
     const char *id = kn_request_param (req, "id");
     KnDb *db = db_of (req, error);
     g_autoptr (KnEntity) entity = db ? load_any (req, db, resource, id, NULL, error) : NULL;
@@ -421,9 +413,8 @@ kn_entity_handle_show (KnRequest *req, GError **error)
 }
 
 bool
-kn_entity_handle_create (KnRequest *req, GError **error)
+kn_entity_do_create (KnRequest *req, const KnResource *resource, GError **error)
 {
-    const KnResource *resource = resource_of (req);
     const json_t *document = kn_request_json (req, error);
     json_t *body = document ? kn_json_unwrap (document, resource->singular, error) : NULL;
     g_autoptr (KnEntity) entity = kn_entity_new (resource, resource->new_id ());
@@ -447,9 +438,8 @@ refuse_builtin (const KnResource *resource, const char *id, GError **error)
 }
 
 bool
-kn_entity_handle_update (KnRequest *req, GError **error)
+kn_entity_do_update (KnRequest *req, const KnResource *resource, GError **error)
 {
-    const KnResource *resource = resource_of (req);
     const char *id = kn_request_param (req, "id");
     const json_t *document = kn_request_json (req, error);
     json_t *body = document ? kn_json_unwrap (document, resource->singular, error) : NULL;
@@ -472,9 +462,8 @@ kn_entity_handle_update (KnRequest *req, GError **error)
 }
 
 bool
-kn_entity_handle_remove (KnRequest *req, GError **error)
+kn_entity_do_remove (KnRequest *req, const KnResource *resource, GError **error)
 {
-    const KnResource *resource = resource_of (req);
     const char *id = kn_request_param (req, "id");
     KnDb *db = db_of (req, error);
     bool builtin = false;
@@ -488,4 +477,34 @@ kn_entity_handle_remove (KnRequest *req, GError **error)
         return false;
     kn_request_reply_empty (req, 204);
     return true;
+}
+
+bool
+kn_entity_handle_create (KnRequest *req, GError **error)
+{
+    return kn_entity_do_create (req, kn_request_state (req), error);
+}
+
+bool
+kn_entity_handle_list (KnRequest *req, GError **error)
+{
+    return kn_entity_do_list (req, kn_request_state (req), error);
+}
+
+bool
+kn_entity_handle_show (KnRequest *req, GError **error)
+{
+    return kn_entity_do_show (req, kn_request_state (req), error);
+}
+
+bool
+kn_entity_handle_update (KnRequest *req, GError **error)
+{
+    return kn_entity_do_update (req, kn_request_state (req), error);
+}
+
+bool
+kn_entity_handle_remove (KnRequest *req, GError **error)
+{
+    return kn_entity_do_remove (req, kn_request_state (req), error);
 }

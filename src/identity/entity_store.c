@@ -69,9 +69,12 @@ read_row (KnRows *rows, const KnResource *resource)
 
     entity->resource = resource;
     entity->id = kn_rows_dup (rows, 0);
-    for (guint i = 0; i < resource->n_attrs; i++)
-        entity->values[i] = kn_rows_dup (rows, i + 1);
-    entity->extra = kn_rows_dup (rows, resource->n_attrs + 1);
+    guint column = 1;
+    for (guint i = 0; i < resource->n_attrs; i++) {
+        if (!(resource->attrs[i].flags & KN_ATTR_VIRTUAL))
+            entity->values[i] = kn_rows_dup (rows, column++);
+    }
+    entity->extra = kn_rows_dup (rows, column);
     return entity;
 }
 
@@ -106,6 +109,8 @@ bind_attrs (const KnEntity *entity, KnValue *values, guint at)
     for (guint i = 0; i < resource->n_attrs; i++) {
         const char *text = entity->values[i];
 
+        if (resource->attrs[i].flags & KN_ATTR_VIRTUAL)
+            continue;
         values[at++] = resource->attrs[i].type == KN_ATTR_BOOL && text
                            ? kn_int (strcmp (text, "0") != 0)
                            : kn_text (text);

@@ -122,11 +122,6 @@ project_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError *
     const KnAuth *auth = kn_request_auth (req);
     const char *domain = auth->domain_id ? auth->domain_id : auth->user_domain_id;
 
-    if (json_is_true (json_object_get (entity->body, "is_domain")) && !old) {
-        kn_error_public (error, KN_ERROR_NOT_IMPLEMENTED,
-                         "Projects that act as a domain are not offered: create a domain.");
-        return false;
-    }
     if (!old && !kn_entity_get (entity, "domain_id"))
         kn_entity_take (entity, "domain_id", g_strdup (domain));
     return !tags || check_tags (tags, error);
@@ -399,11 +394,6 @@ project_matches (KnRequest *req, KnDb *db, const KnEntity *entity)
         { "not-tags", true, false },
         { "not-tags-any", false, false },
     };
-    const char *is_domain = kn_request_query (req, "is_domain");
-    bool domains_only;
-
-    if (is_domain && kn_parse_bool (is_domain, &domains_only) && domains_only)
-        return false;
     for (guint i = 0; i < G_N_ELEMENTS (filters); i++) {
         const char *wanted = kn_request_query (req, filters[i].name);
         g_autoptr (GPtrArray) tags = wanted ? list_tags (db, entity->id, NULL) : NULL;
@@ -449,6 +439,78 @@ const KnResource kn_projects = {
     .matches = project_matches,
     .may_show = project_may_show,
 };
+
+/* --- the project routes: domains are projects too --- */
+
+/* What the path's id is. */
+static bool
+find_kind (KnRequest *req, const KnResource **out_kind, GError **error)
+{
+    const KnIdentity *identity = kn_request_service (req);
+    KnDb *db = kn_db_thread (identity->db, error);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnEntity) domain
+        = db ? kn_entity_find (db, &kn_domain_projects, kn_request_param (req, "id"), &local)
+             : NULL;
+
+    const bool failed = local != NULL;
+
+    if (failed)
+        g_propagate_error (error, g_steal_pointer (&local));
+    else if (db)
+        *out_kind = domain ? &kn_domain_projects : &kn_projects;
+    return db && !failed;
+}
+
+static bool
+create_project (KnRequest *req, GError **error)
+{
+    const json_t *document = kn_request_json (req, error);
+    const json_t *body = json_object_get (document, "project");
+
+    return document
+           && kn_entity_do_create (req,
+                                   json_is_true (json_object_get (body, "is_domain"))
+                                       ? &kn_domain_projects
+                                       : &kn_projects,
+                                   error);
+}
+
+static bool
+list_projects (KnRequest *req, GError **error)
+{
+    const char *text = kn_request_query (req, "is_domain");
+    bool domains = false;
+
+    return kn_entity_do_list (
+        req,
+        text && (!kn_parse_bool (text, &domains) || domains) ? &kn_domain_projects : &kn_projects,
+        error);
+}
+
+static bool
+show_project (KnRequest *req, GError **error)
+{
+    const KnResource *kind;
+
+    return find_kind (req, &kind, error) && kn_entity_do_show (req, kind, error);
+}
+
+static bool
+update_project (KnRequest *req, GError **error)
+{
+    const KnResource *kind;
+
+    return find_kind (req, &kind, error) && kn_entity_do_update (req, kind, error);
+}
+
+static bool
+remove_project (KnRequest *req, GError **error)
+{
+    const KnResource *kind;
+
+    return find_kind (req, &kind, error) && kn_entity_do_remove (req, kind, error);
+}
 
 /* --- the tag routes --- */
 
@@ -589,16 +651,13 @@ remove_one_tag (KnRequest *req, GError **error)
 }
 
 static const KnRoute routes[] = {
-    { "GET", "/v3/projects", kn_entity_handle_list, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
-      .data = &kn_projects },
-    { "POST", "/v3/projects", kn_entity_handle_create, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
-      .max_body = 64 * KIB, .data = &kn_projects },
-    { "GET", "/v3/projects/{id}", kn_entity_handle_show, .role = KN_ROLE_TOKEN, .run = KN_WORKER,
-      .data = &kn_projects },
-    { "PATCH", "/v3/projects/{id}", kn_entity_handle_update, .role = KN_ROLE_ADMIN,
-      .run = KN_WORKER, .max_body = 64 * KIB, .data = &kn_projects },
-    { "DELETE", "/v3/projects/{id}", kn_entity_handle_remove, .role = KN_ROLE_ADMIN,
-      .run = KN_WORKER, .data = &kn_projects },
+    { "GET", "/v3/projects", list_projects, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
+    { "POST", "/v3/projects", create_project, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+      .max_body = 64 * KIB },
+    { "GET", "/v3/projects/{id}", show_project, .role = KN_ROLE_TOKEN, .run = KN_WORKER },
+    { "PATCH", "/v3/projects/{id}", update_project, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+      .max_body = 64 * KIB },
+    { "DELETE", "/v3/projects/{id}", remove_project, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
     { "GET", "/v3/projects/{id}/tags", show_tags, .role = KN_ROLE_ADMIN, .run = KN_WORKER },
     { "PUT", "/v3/projects/{id}/tags", put_tags, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
       .max_body = 64 * KIB },

@@ -34,16 +34,6 @@ role_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError **er
     return true;
 }
 
-static bool
-role_check (KnDb *db, KnEntity *entity, const KnEntity *old, GError **error)
-{
-    const char *domain_id = kn_entity_get (entity, "domain_id");
-    g_autoptr (KnEntity) domain
-        = old || *domain_id == '\0' ? NULL : kn_entity_load (db, &kn_domains, domain_id, error);
-
-    return old || *domain_id == '\0' || domain;
-}
-
 /* The three roles that our rules know by name stay. */
 static bool
 is_own_role (const KnEntity *entity)
@@ -52,6 +42,24 @@ is_own_role (const KnEntity *entity)
 
     return *kn_entity_get (entity, "domain_id") == '\0'
            && g_strv_contains (names, kn_entity_get (entity, "name"));
+}
+
+static bool
+role_check (KnDb *db, KnEntity *entity, const KnEntity *old, GError **error)
+{
+    const char *domain_id = kn_entity_get (entity, "domain_id");
+    g_autoptr (KnEntity) domain = NULL;
+
+    if (old && is_own_role (old)
+        && strcmp (kn_entity_get (old, "name"), kn_entity_get (entity, "name")) != 0) {
+        kn_error_public (error, KN_ERROR_FORBIDDEN, "The role %s is needed under this name.",
+                         kn_entity_get (old, "name"));
+        return false;
+    }
+    if (old || *domain_id == '\0')
+        return true;
+    domain = kn_entity_load (db, &kn_domains, domain_id, error);
+    return domain != NULL;
 }
 
 static bool
@@ -254,8 +262,10 @@ load_rule (KnRequest *req, KnDb *db, bool *out_is, GError **error)
     if (!implied)
         return false;
     /* A domain's role would reach beyond its domain. */
-    if (*kn_entity_get (implied, "domain_id") != '\0') {
-        kn_error_public (error, KN_ERROR_FORBIDDEN, "A role of a domain cannot be implied.");
+    if (*kn_entity_get (prior, "domain_id") == '\0'
+        && *kn_entity_get (implied, "domain_id") != '\0') {
+        kn_error_public (error, KN_ERROR_FORBIDDEN,
+                         "A role of the whole cloud cannot imply a role of a domain.");
         return false;
     }
     if (strcmp (prior_id, implied_id) == 0 || is_own_role (implied)) {
