@@ -316,6 +316,39 @@ test_wrong_state (void)
     drop_guest (uuid);
 }
 
+/* NVRAM and TPM state outlive the definition unless they are to go too. */
+static void
+test_kept_state (void)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *uuid = kn_id_uuid ();
+    g_autofree char *xml = g_strdup_printf (
+        "<domain type='qemu'><name>instance-0000eeee</name><uuid>%s</uuid><metadata>"
+        "<kilonova:cloud xmlns:kilonova='https://kilonova.dev/ns/1' id='" CLOUD "'/></metadata>"
+        "<memory unit='MiB'>64</memory><os firmware='efi'><type arch='x86_64' machine='q35'>hvm"
+        "</type></os><features><acpi/></features><devices><tpm model='tpm-crb'>"
+        "<backend type='emulator' version='2.0'/></tpm></devices></domain>",
+        uuid);
+    const char *nvram = "/var/lib/libvirt/qemu/nvram/instance-0000eeee_VARS.fd";
+    g_autofree char *tpm = g_strconcat ("/var/lib/libvirt/swtpm/", uuid, NULL);
+
+    for (KnUndefine what = KN_UNDEFINE_KEEP_STATE; what <= KN_UNDEFINE_ALL; what++) {
+        bool kept = what == KN_UNDEFINE_KEEP_STATE;
+
+        kn_domain_define (host, xml, &error);
+        g_assert_no_error (error);
+        kn_domain_start (host, uuid, &error);
+        g_assert_no_error (error);
+        g_assert_true (g_file_test (nvram, G_FILE_TEST_EXISTS));
+        g_assert_true (g_file_test (tpm, G_FILE_TEST_EXISTS));
+        g_assert_true (kn_domain_destroy (host, uuid, &error));
+        kn_domain_undefine (host, uuid, what, &error);
+        g_assert_no_error (error);
+        g_assert_true (g_file_test (nvram, G_FILE_TEST_EXISTS) == kept);
+        g_assert_true (g_file_test (tpm, G_FILE_TEST_EXISTS) == kept);
+    }
+}
+
 /* The definition of before stays when the hypervisor refuses a new one, and the reason is libvirt's. */
 static void
 test_define_refused (void)
@@ -1163,6 +1196,7 @@ main (int argc, char **argv)
     g_test_add_func ("/virt/volume/pool-stopped", test_pool_stopped);
     g_test_add_func ("/virt/volume/full-disk", test_full_disk);
     g_test_add_func ("/virt/domain/life", test_life);
+    g_test_add_func ("/virt/domain/kept-state", test_kept_state);
     g_test_add_func ("/virt/domain/wrong-state", test_wrong_state);
     g_test_add_func ("/virt/domain/define-refused", test_define_refused);
     g_test_add_func ("/virt/domain/strangers", test_strangers);
