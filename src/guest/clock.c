@@ -52,6 +52,9 @@ static const KnRule rule_no_timers
 static const KnRule rule_hypervclock
     = { "clock.hypervclock",
         "Windows reads the Hyper-V reference clock without leaving the guest." };
+static const KnRule rule_tsc
+    = { "clock.tsc",
+        "The TSC frequency is pinned to this host's, so that Windows can rely on it." };
 static const KnRule rule_no_hypervclock
     = { "clock.no-hypervclock-under-tcg",
         "Without KVM the Hyper-V reference clock has no effect." };
@@ -217,6 +220,11 @@ decide_timers (KnDraft *draft)
     decide_hpet (draft);
     if (!draft->windows)
         return;
+    if (draft->kvm && draft->profile->hyperv_by_host && draft->host->tsc_khz) {
+        kn_because (draft, &rule_tsc, "host");
+        kn_decide_number (draft, "clock/timer[tsc]/@frequency",
+                          (gint64)draft->host->tsc_khz * 1000);
+    }
     if (draft->kvm) {
         kn_because (draft, &rule_hypervclock, "instances.os_type");
         kn_decide (draft, "clock/timer[hypervclock]/@present", "yes");

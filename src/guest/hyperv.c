@@ -13,7 +13,7 @@
 
 typedef struct {
     const char *name;     /* element below features/hyperv */
-    const char *flag;     /* in the host's list */
+    const char *host;     /* in the host's list */
     guint64 libvirt;      /* first version that takes it */
     guint generation;     /* first Windows that gains by it */
     const char *needs[3]; /* flags without which QEMU refuses it */
@@ -25,39 +25,39 @@ typedef struct {
 
 static const Flag flags[] = {
     { .name = "relaxed",
-      .flag = "relaxed",
+      .host = "relaxed",
       .generation = KN_WINDOWS_VISTA,
       .nova = true,
       .ours = true,
       .because = "Windows does not take a delayed virtual CPU for a hung one." },
     { .name = "vapic",
-      .flag = "vapic",
+      .host = "vapic",
       .generation = KN_WINDOWS_VISTA,
       .nova = true,
       .ours = true,
       .because = "Interrupts are acknowledged without leaving the guest." },
     { .name = "spinlocks",
-      .flag = "spinlocks",
+      .host = "spinlocks",
       .generation = KN_WINDOWS_VISTA,
       .nova = true,
       .ours = true,
       .because = "Windows tells the host after 8191 tries instead of spinning on." },
     { .name = "vpindex",
-      .flag = "vpindex",
+      .host = "vpindex",
       .libvirt = 1003003,
       .generation = KN_WINDOWS_7,
       .nova = true,
       .ours = true,
       .because = "Virtual CPUs have numbers, which the other flags build on." },
     { .name = "runtime",
-      .flag = "runtime",
+      .host = "runtime",
       .libvirt = 1003003,
       .generation = KN_WINDOWS_7,
       .nova = true,
       .ours = true,
       .because = "Windows sees how long its CPUs really ran." },
     { .name = "synic",
-      .flag = "synic",
+      .host = "synic",
       .libvirt = 1003003,
       .generation = KN_WINDOWS_7,
       .needs = { "vpindex" },
@@ -65,33 +65,33 @@ static const Flag flags[] = {
       .ours = true,
       .because = "The synthetic interrupt controller, which synthetic timers need." },
     { .name = "stimer",
-      .flag = "stimer",
+      .host = "stimer",
       .libvirt = 1003003,
       .generation = KN_WINDOWS_7,
       .needs = { "synic" },
       .ours = true,
       .because = "Without synthetic timers Windows ticks by the RTC and burns CPU when idle." },
     { .name = "stimer/direct",
-      .flag = "stimer_direct",
+      .host = "stimer",
       .libvirt = 5007000,
       .generation = KN_WINDOWS_10,
       .needs = { "stimer" },
       .ours = true,
       .because = "Synthetic timers fire as interrupts, without a message." },
     { .name = "reset",
-      .flag = "reset",
+      .host = "reset",
       .libvirt = 1003003,
       .nova = true,
       .because = "Windows may reset itself by the hypervisor." },
     { .name = "frequencies",
-      .flag = "frequencies",
+      .host = "frequencies",
       .libvirt = 4007000,
       .generation = KN_WINDOWS_7,
       .nova = true,
       .ours = true,
       .because = "Windows reads TSC and APIC frequencies instead of measuring." },
     { .name = "reenlightenment",
-      .flag = "reenlightenment",
+      .host = "reenlightenment",
       .libvirt = 4007000,
       .generation = KN_WINDOWS_10,
       .needs = { "frequencies" },
@@ -100,7 +100,7 @@ static const Flag flags[] = {
       .needs_tsc = true,
       .because = "Windows is told when a migration changes the TSC frequency." },
     { .name = "tlbflush",
-      .flag = "tlbflush",
+      .host = "tlbflush",
       .libvirt = 4007000,
       .generation = KN_WINDOWS_7,
       .needs = { "vpindex" },
@@ -108,7 +108,7 @@ static const Flag flags[] = {
       .ours = true,
       .because = "One call flushes the TLBs of many virtual CPUs." },
     { .name = "ipi",
-      .flag = "ipi",
+      .host = "ipi",
       .libvirt = 4010000,
       .generation = KN_WINDOWS_7,
       .needs = { "vpindex" },
@@ -116,7 +116,7 @@ static const Flag flags[] = {
       .ours = true,
       .because = "One call interrupts many virtual CPUs." },
     { .name = "evmcs",
-      .flag = "evmcs",
+      .host = "evmcs",
       .libvirt = 4010000,
       .generation = KN_WINDOWS_11,
       .needs = { "vapic" },
@@ -126,13 +126,13 @@ static const Flag flags[] = {
       .because
       = "Nested virtualisation, which current Windows uses for its own security, is faster." },
     { .name = "xmm_input",
-      .flag = "xmm_input",
+      .host = "xmm_input",
       .libvirt = LISTED_ONLY,
       .generation = KN_WINDOWS_10,
       .ours = true,
       .because = "Calls pass their input in registers." },
     { .name = "emsr_bitmap",
-      .flag = "emsr_bitmap",
+      .host = "emsr_bitmap",
       .libvirt = LISTED_ONLY,
       .generation = KN_WINDOWS_11,
       .needs = { "evmcs" },
@@ -153,10 +153,11 @@ static bool
 host_knows (const KnDraft *draft, const Flag *flag)
 {
     const KnGuestHost *host = draft->host;
-    if (host->hyperv)
-        return g_strv_contains (host->hyperv, flag->flag);
-    return flag->libvirt != LISTED_ONLY
-           && (host->libvirt_version == 0 || host->libvirt_version >= flag->libvirt);
+    bool listed = host->hyperv && g_strv_contains (host->hyperv, flag->host);
+    if (flag->libvirt == LISTED_ONLY)
+        return listed;
+    bool new_enough = host->libvirt_version == 0 || host->libvirt_version >= flag->libvirt;
+    return new_enough && (listed || !host->hyperv);
 }
 
 static const char *
@@ -210,7 +211,7 @@ decide_by_host (KnDraft *draft)
         g_autofree char *objection = find_objection (draft, &flags[i], on);
         if (!objection) {
             switch_on (draft, &flags[i]);
-            g_hash_table_add (on, (gpointer)flags[i].flag);
+            g_hash_table_add (on, (gpointer)flags[i].name);
             continue;
         }
         g_autofree char *path = g_strdup_printf ("features/hyperv/%s", flags[i].name);
