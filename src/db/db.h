@@ -62,6 +62,10 @@ KnDbPool *kn_db_pool_attach (const char *url, GError **error);
 /* This thread's connection, opened on first use and closed with the thread. Borrowed. Errors: UNAVAILABLE. */
 KnDb *kn_db_thread (KnDbPool *pool, GError **error);
 
+/* Commits of this connection need not outlive a power cut any more; they do outlive the end of the process, and are never lost
+ * while a later one is kept. For work that is repeated when its record is missing: no commit waits for the disk then. */
+bool kn_db_relax (KnDb *db, GError **error);
+
 /* Runs a statement that returns no rows. @out_changed (may be NULL): rows matched by an UPDATE or DELETE, or inserted.
  * Errors: CONFLICT (unique key), IN_USE (foreign key), UNAVAILABLE (busy, deadlock, lost connection), NO_SPACE, DB. */
 bool kn_db_exec (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values,

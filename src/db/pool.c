@@ -160,6 +160,7 @@ reconnect (KnDb *db, GError **error)
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&db->registry->lock);
 
     disconnect (db);
+    db->relaxed = false;
     if (db->registry->closed) {
         kn_error_set (error, KN_ERROR_UNAVAILABLE, "the database is closed");
         return false;
@@ -169,6 +170,16 @@ reconnect (KnDb *db, GError **error)
         return false;
     db->prepared = g_hash_table_new_full (NULL, NULL, NULL, rows_destroy);
     return true;
+}
+
+bool
+kn_db_relax (KnDb *db, GError **error)
+{
+    g_assert (db->depth == 0);
+    if (db->relaxed || !db->ops->relax)
+        return true;
+    db->relaxed = kn_db_ensure (db, error) && db->ops->command (db->conn, db->ops->relax, error);
+    return db->relaxed;
 }
 
 bool

@@ -366,6 +366,7 @@ const KnDbOps kn_db_sqlite = {
     .one_writer = true,
     .begin_write = begin_write,
     .begin_read = begin_read,
+    .relax = "PRAGMA synchronous=NORMAL",
     .tokens = tokens,
     .open = sqlite_open,
     .close = sqlite_close,
