@@ -106,6 +106,8 @@ const KnOption kn_options[] = {
       .help = "How long a soft reboot may take before it becomes a hard one" },
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
+    { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",
+      .help = "How long records of finished jobs are kept" },
     { "jobs", "shutdown_grace", NULL, KN_OPTION_INT, "20", 0, 600, "seconds",
       .help = "How long running work may take at shutdown" },
 };

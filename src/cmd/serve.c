@@ -150,6 +150,7 @@ make_compute (KnController *c, GError **error)
 {
     c->virt = kn_virt_new (c->cloud_id);
     c->jobs = kn_jobs_new (c->db, c->owner, (guint)kn_config_int (c->config, "jobs.workers"));
+    kn_jobs_set_keep (c->jobs, (guint)kn_config_int (c->config, "jobs.keep"));
     c->compute = kn_compute_new (
         &(KnComputeOptions){
             .db = c->db,
