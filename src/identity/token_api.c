@@ -84,8 +84,12 @@ read_name (const json_t *object, const char *where, bool needs_domain, KnAuthNam
 static bool
 read_password_method (const IdentitySpec *spec, KnAuthWish *wish, GError **error)
 {
-    json_t *user = kn_json_unwrap (spec->password, "user", error);
+    json_t *user = NULL;
 
+    if (!spec->password)
+        kn_error_public (error, KN_ERROR_BAD_REQUEST, "'identity' needs 'password'.");
+    else
+        user = kn_json_unwrap (spec->password, "user", error);
     if (!user || !read_name (user, "user", true, &wish->user, &wish->password, error))
         return false;
     if (!wish->password) {

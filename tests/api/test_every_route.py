@@ -83,7 +83,8 @@ def test_a_bad_body(admin, routes, what):
 def test_an_oversized_body(admin, routes):
     for route in routes:
         if route["method"] in ("POST", "PUT", "PATCH") and not route["streams"]:
-            body = b'{"x": "' + b"y" * (route["max_body"] + 10) + b'"}'
+            # Where no body is due, a small one is read and ignored.
+            body = b'{"x": "' + b"y" * ((route["max_body"] or 64 * 1024) + 10) + b'"}'
             try:
                 check_error(call(admin, route, data=body, headers={"Content-Type": "application/json"}), 413, 400)
             except OSError:
