@@ -14,6 +14,12 @@
 
 #define SEED_BYTES 512
 
+/* ECMA-119, 8.4: the primary volume descriptor and the volume identifier in it. */
+#define SECTOR 2048
+#define PRIMARY_DESCRIPTOR (16 * SECTOR)
+#define LABEL_OFFSET 40
+#define LABEL_LEN 32
+
 /* Guests look for a version that they know; all of them read the same files. */
 static const char *const versions[] = { "2012-08-10", "2018-08-27", "2020-10-14", "latest" };
 
@@ -245,11 +251,22 @@ append_bytes (struct archive *iso, void *data, const void *bytes, size_t len)
     return (la_ssize_t)len;
 }
 
+/* libarchive spells the label CONFIG_2 in the primary descriptor, as the letter of the standard wants it; guests look for what
+ * everybody else writes there. */
+static void
+write_label (GByteArray *image)
+{
+    char label[LABEL_LEN + 1];
+
+    g_snprintf (label, sizeof label, "%-*s", LABEL_LEN, "config-2");
+    memcpy (image->data + PRIMARY_DESCRIPTOR + LABEL_OFFSET, label, LABEL_LEN);
+}
+
 static bool
 write_image (struct archive *iso, const File *files, gsize n_files, GByteArray *out, GError **error)
 {
     if (archive_write_set_format_iso9660 (iso) != ARCHIVE_OK
-        || archive_write_set_options (iso, "volume-id=config-2,publisher=kilonova,joliet,rockridge")
+        || archive_write_set_options (iso, "volume-id=config-2,publisher=kilonova,joliet,rockridge,!pad")
                != ARCHIVE_OK
         || archive_write_set_bytes_per_block (iso, 0) != ARCHIVE_OK
         || archive_write_open (iso, out, NULL, append_bytes, NULL) != ARCHIVE_OK)
@@ -259,7 +276,12 @@ write_image (struct archive *iso, const File *files, gsize n_files, GByteArray *
             if (!add_file (iso, versions[v], &files[i], error))
                 return false;
 
-    return archive_write_close (iso) == ARCHIVE_OK || set_archive_error (iso, error);
+    if (archive_write_close (iso) != ARCHIVE_OK)
+        return set_archive_error (iso, error);
+    if (out->len > PRIMARY_DESCRIPTOR + SECTOR)
+        write_label (out);
+
+    return true;
 }
 
 GBytes *
