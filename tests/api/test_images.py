@@ -12,6 +12,7 @@ import uuid
 
 import pytest
 
+from support import guests
 from support.rest import wait_for
 
 V21 = "application/openstack-images-v2.1-json-patch"
@@ -593,3 +594,26 @@ def test_likely_mistakes(demo, name, value, word):
     body = patch(demo, image["id"], {"op": "remove", "path": "/" + name}).ok(200)
     assert "kilonova_warnings" not in body
     assert demo.image.get("/images/%s/kilonova-warnings" % image["id"]).ok(200)["warnings"] == []
+
+
+# -- uses -------------------------------------------------------------------------------------
+
+
+def test_deleted_while_servers_stand_on_it(admin, cloud):
+    """The image leaves the API at once, its bytes with the last server; nobody new may stand on it."""
+    image = make(admin, b"\0" * 65536)
+    path = cloud.data + "/images/" + image
+    body = {"imageRef": image, "flavorRef": "1"}
+    servers = [admin.compute.post("/servers", {"server": {"name": "u%d" % i, **body}}).ok(202)["server"]["id"] for i in range(2)]
+    for server in servers:
+        guests.wait_status(admin, server)
+    admin.image.delete("/images/" + image).ok(204)
+    assert admin.image.get("/images/" + image).status == 404 and image not in listed(admin, "?limit=1000")
+    assert admin.compute.post("/servers", {"server": {"name": "late", **body}}).status == 400
+    for server in servers:
+        assert os.path.exists(path)
+        admin.compute.post("/servers/%s/action" % server, {"reboot": {"type": "HARD"}}).ok(202)
+        guests.wait_status(admin, server)
+        admin.compute.delete("/servers/" + server).ok(204)
+        guests.wait_gone(admin, server)
+    wait_for(lambda: not os.path.exists(path), 10, "bytes gone")
