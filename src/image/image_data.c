@@ -55,7 +55,7 @@ read_stored (gpointer data, guint64 offset, void *buffer, gsize len)
     return up->images->store->ops->put_read (up->put, offset, buffer, len);
 }
 
-/* Ends the claim: without success the image is queued again and no bytes stay. Repeatable. */
+/* Ends the claim, if there is one: without success the image is queued again and no bytes stay. Repeatable. */
 static void
 give_back (Upload *up)
 {
@@ -63,8 +63,12 @@ give_back (Upload *up)
     g_autoptr (GError) error = NULL;
     bool moved = false;
 
+    if (!up->put)
+        return;
+    /* The bytes first: the database may lie on the disk that they have filled. */
     if (!up->done && up->committed)
         (void)store->remove (up->images->store, up->row->id, NULL);
+    store->put_free (g_steal_pointer (&up->put));
     if (!up->done && up->claimed) {
         KnDb *db = kn_db_thread (up->images->db, &error);
         if (!db || !kn_image_store_move (db, up->row->id, "saving", "queued", &moved, &error))
@@ -72,7 +76,6 @@ give_back (Upload *up)
                     "image", up->row->id, "error", error->message, NULL);
     }
     up->committed = up->claimed = false;
-    store->put_free (g_steal_pointer (&up->put));
 }
 
 static void
@@ -81,8 +84,8 @@ upload_abort (gpointer data)
     Upload *up = data;
 
     give_back (up);
-    g_checksum_free (up->md5);
-    g_checksum_free (up->sha512);
+    g_clear_pointer (&up->md5, g_checksum_free);
+    g_clear_pointer (&up->sha512, g_checksum_free);
     g_clear_error (&up->refusal);
     g_free (up->head);
     kn_image_row_free (up->row);
@@ -161,8 +164,14 @@ claim (Upload *up, KnDb *db, GError **error)
     return true;
 }
 
-static gpointer
-upload_begin (KnRequest *req, GError **error)
+static bool
+is_deaf (const KnRequest *req)
+{
+    return kn_request_header (req, "Content-Length") == NULL;
+}
+
+static Upload *
+begin_upload (KnRequest *req, GError **error)
 {
     KnImages *images = kn_request_service (req);
     KnDb *db = kn_db_thread (images->db, error);
@@ -181,13 +190,29 @@ upload_begin (KnRequest *req, GError **error)
     *up = (Upload){ .images = images,
                     .row = g_steal_pointer (&row),
                     .declared = declared,
-                    .deaf = kn_request_header (req, "Content-Length") == NULL,
+                    .deaf = is_deaf (req),
                     .md5 = g_checksum_new (G_CHECKSUM_MD5),
                     .sha512 = g_checksum_new (G_CHECKSUM_SHA512),
                     .head = g_malloc (KN_FORMAT_HEAD) };
     if (!claim (up, db, error) || !kn_fault ("image.upload.begin", error))
         return NULL;
     return g_steal_pointer (&up);
+}
+
+static gpointer
+upload_begin (KnRequest *req, GError **error)
+{
+    GError *refusal = NULL;
+    Upload *up = begin_upload (req, &refusal);
+
+    if (up || !is_deaf (req)) {
+        if (refusal)
+            g_propagate_error (error, refusal);
+        return up;
+    }
+    up = g_new0 (Upload, 1);
+    *up = (Upload){ .images = kn_request_service (req), .deaf = true, .refusal = refusal };
+    return up;
 }
 
 static bool
@@ -260,7 +285,7 @@ upload_chunk (KnRequest *req, gpointer data, const char *bytes, gsize len, GErro
         return true;
     /* Now and not when we are freed: the client may have its answer before that. */
     give_back (up);
-    if (up->deaf && g_error_matches (up->refusal, KN_ERROR, KN_ERROR_BAD_REQUEST))
+    if (up->deaf)
         return true;
     g_propagate_error (error, g_steal_pointer (&up->refusal));
     return false;

@@ -242,6 +242,10 @@ def test_a_client_that_sends_chunks_hears_why(demo, tmp_path):
     answer = upload(demo, image, body())
     assert answer.status == 400 and "backing file" in message(answer) and len(sent) == 64
     assert show(demo, image)["status"] == "queued"
+    active = make(demo)
+    answer = upload(demo, active, body())
+    assert answer.status == 409 and "active" in message(answer) and len(sent) == 128
+    assert upload(demo, str(uuid.uuid4()), body()).status == 404
 
 
 def test_format_comes_from_the_bytes(demo, tmp_path):
