@@ -17,11 +17,22 @@
 #define MAX_MINOR 1
 
 static void (*const parts[]) (GArray *routes) = {
-    kn_discovery_add_routes,      kn_flavor_add_routes,         kn_keypair_add_routes,
-    kn_quota_add_routes,          kn_service_add_routes,        kn_hypervisor_add_routes,
-    kn_zone_add_routes,           kn_server_add_routes,         kn_server_create_add_routes,
-    kn_server_list_add_routes,    kn_server_action_add_routes,  kn_server_metadata_add_routes,
-    kn_server_network_add_routes, kn_server_history_add_routes, kn_server_guest_add_routes,
+    kn_discovery_add_routes,
+    kn_flavor_add_routes,
+    kn_keypair_add_routes,
+    kn_quota_add_routes,
+    kn_service_add_routes,
+    kn_hypervisor_add_routes,
+    kn_zone_add_routes,
+    kn_aggregate_add_routes,
+    kn_server_add_routes,
+    kn_server_create_add_routes,
+    kn_server_list_add_routes,
+    kn_server_action_add_routes,
+    kn_server_metadata_add_routes,
+    kn_server_network_add_routes,
+    kn_server_history_add_routes,
+    kn_server_guest_add_routes,
 };
 
 static void (*const job_kinds[]) (KnCompute *compute) = {

@@ -10,7 +10,8 @@ bool kn_host_load_enabled (KnDb *db, const char *host, bool *out_enabled, GError
 /* Notes that @host was up just now; `openstack compute service list` shows it. Makes the host's row if need be. */
 bool kn_host_note_up (KnDb *db, const char *host, GError **error);
 
-/* Append the routes of services, of hypervisors and of availability zones. */
+/* Append the routes of services, hypervisors, availability zones and aggregates. */
 void kn_service_add_routes (GArray *routes);
 void kn_hypervisor_add_routes (GArray *routes);
 void kn_zone_add_routes (GArray *routes);
+void kn_aggregate_add_routes (GArray *routes);

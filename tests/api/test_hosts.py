@@ -117,3 +117,59 @@ def test_extensions(demo):
     assert all(set(e) == {"alias", "name", "description", "namespace", "updated", "links"} for e in listed)
     assert demo.compute.get("/extensions/os-consoles").ok(200)["extension"]["name"] == "Consoles"
     demo.compute.get("/extensions/nonsense").ok(404)
+
+
+SHOWN = {"id", "name", "availability_zone", "created_at", "updated_at", "deleted", "deleted_at"}
+
+
+@pytest.fixture
+def aggregate(admin):
+    made = admin.compute.post("/os-aggregates", {"aggregate": {"name": "rack", "availability_zone": None}}).ok(200)["aggregate"]
+    yield made
+    admin.compute.delete("/os-aggregates/%d" % made["id"])
+
+
+def test_aggregates(admin, hypervisor, aggregate):
+    path = "/os-aggregates/%d" % aggregate["id"]
+    host = hypervisor["hypervisor_hostname"]
+    assert set(aggregate) == SHOWN and aggregate["availability_zone"] is None
+    admin.compute.post("/os-aggregates", {"aggregate": {"name": "rack"}}).ok(409)
+
+    shown = admin.compute.post(path + "/action", {"add_host": {"host": host}}).ok(200)["aggregate"]
+    assert set(shown) == SHOWN | {"hosts", "metadata"} and shown["hosts"] == [host]
+    admin.compute.post(path + "/action", {"add_host": {"host": host}}).ok(409)
+    admin.compute.post(path + "/action", {"add_host": {"host": "nowhere"}}).ok(404)
+    admin.compute.delete(path).ok(409)
+
+    wanted = {"metadata": {"ssd": "true", "colour": "red", "availability_zone": "nova"}}
+    shown = admin.compute.post(path + "/action", {"set_metadata": wanted}).ok(200)["aggregate"]
+    assert shown["metadata"] == wanted["metadata"] and shown["availability_zone"] == "nova"
+    shown = admin.compute.post(path + "/action", {"set_metadata": {"metadata": {"colour": None}}}).ok(200)["aggregate"]
+    assert shown["metadata"] == {"ssd": "true", "availability_zone": "nova"}
+
+    shown = admin.compute.put(path, {"aggregate": {"name": "row", "availability_zone": None}}).ok(200)["aggregate"]
+    assert shown["name"] == "row" and shown["availability_zone"] is None and shown["updated_at"]
+    assert [a["name"] for a in admin.compute.get("/os-aggregates").ok(200)["aggregates"]] == ["row"]
+
+    admin.compute.post(path + "/action", {"remove_host": {"host": host}}).ok(200)
+    admin.compute.post(path + "/action", {"remove_host": {"host": host}}).ok(404)
+    answer = admin.compute.delete(path)
+    assert answer.status == 200 and answer.content == b""
+    admin.compute.get(path).ok(404)
+
+
+@pytest.mark.parametrize("members", [{}, {"name": ""}, {"name": "x" * 256}, {"name": " x"}, {"name": "x", "colour": "red"},
+                                     {"name": "x", "availability_zone": "moon"}, {"name": None}])
+def test_bad_aggregates(admin, members):
+    admin.compute.post("/os-aggregates", {"aggregate": members}).ok(400)
+
+
+def test_bad_aggregate_calls(admin, demo, aggregate):
+    path = "/os-aggregates/%d" % aggregate["id"]
+    admin.compute.put(path, {"aggregate": {}}).ok(400)
+    admin.compute.post(path + "/action", {"explode": {}}).ok(400)
+    admin.compute.post(path + "/action", {"set_metadata": {"metadata": {"a": 5}}}).ok(400)
+    admin.compute.get("/os-aggregates/-1").ok(404)
+    admin.compute.delete("/os-aggregates/999").ok(404)
+    demo.compute.get("/os-aggregates").ok(403)
+    demo.compute.post("/os-aggregates", {"aggregate": {"name": "mine"}}).ok(403)
