@@ -10,13 +10,14 @@
 #include "cmd/guest_case.h"
 #include "guest/explain.h"
 #include "guest/plan.h"
+#include "guest/registry.h"
 #include "json/write.h"
 
 #define MAX_CASE_FILE (256 * MIB)
 
 typedef struct {
     const char *file, *profile, *only;
-    bool many, explain, json;
+    bool many, explain, json, properties;
 } Options;
 
 static bool
@@ -25,7 +26,9 @@ parse_options (int argc, char **argv, Options *out, GError **error)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = { { "--explain", &out->explain }, { "--json", &out->json } };
+    } flags[] = { { "--explain", &out->explain },
+                  { "--json", &out->json },
+                  { "--properties", &out->properties } };
     const struct {
         const char *name;
         const char **value;
@@ -184,6 +187,11 @@ kn_cmd_guest_xml (int argc, char **argv)
     g_autoptr (GError) error = NULL;
     if (!parse_options (argc, argv, &options, &error))
         return kn_cmd_fail (error);
+    if (options.properties) {
+        g_autofree char *text = kn_guest_properties_format ();
+        (void)fputs (text, stdout);
+        return 0;
+    }
     g_autoptr (json_t) document = load (options.file, &error);
     if (!document)
         return kn_cmd_fail (error);
