@@ -202,14 +202,31 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     return true;
 }
 
+/* Where the hypervisor refuses because a wire has gone meanwhile, the wire is the reason to tell, not the refusal. */
+static bool
+start_domain (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+    g_autoptr (GError) refusal = NULL;
+
+    if (kn_domain_start (work->host, id, &refusal))
+        return true;
+    if (!kn_network_check (work->compute->networks, work->db, id, error)) {
+        kn_log (KN_LOG_WARNING, "a server was refused for want of its network", "server", id, "why",
+                refusal->message, NULL);
+        return false;
+    }
+    g_propagate_error (error, g_steal_pointer (&refusal));
+    return false;
+}
+
 bool
 kn_server_power_on (KnServerWork *work, GError **error)
 {
     const char *id = work->server->uuid;
     KnCompute *compute = work->compute;
 
-    return kn_network_prepare (compute->networks, work->db, id, error)
-           && kn_domain_start (work->host, id, error)
+    return kn_network_prepare (compute->networks, work->db, id, error) && start_domain (work, error)
            && kn_network_confirm (compute->networks, work->db, id, error);
 }
 
@@ -255,7 +272,7 @@ kn_server_start_anew (KnServerWork *work, GError **error)
         return false;
     if (!kn_server_define (work, &plan, &why)
         || !kn_network_prepare (work->compute->networks, work->db, id, &why)
-        || !kn_domain_start (work->host, id, &why))
+        || !start_domain (work, &why))
         return start_with_old (work, &old, why, error);
 
     return kn_network_confirm (work->compute->networks, work->db, id, error)
@@ -277,7 +294,7 @@ kn_server_power_cycle (KnServerWork *work, GError **error)
         || !kn_domain_destroy (work->host, id, error)
         || !kn_fault ("compute.power-cycle.off", error))
         return false;
-    if (kn_domain_start (work->host, id, &why))
+    if (start_domain (work, &why))
         return kn_network_confirm (work->compute->networks, work->db, id, error)
                && kn_store_server_set_plan (work->db, id, &plan, error);
 

@@ -446,14 +446,23 @@ remove_dir (const char *path, GError **error)
     return false;
 }
 
+/* A bridge that was made but not marked, and everything with our mark, whatever somebody has named it. */
 static bool
-remove_bridge (KnNetlink *nl, const KnNames *names, GError **error)
+remove_links (KnNetlink *nl, const KnNames *names, GError **error)
 {
-    g_autoptr (KnLink) link = NULL;
+    g_autoptr (GPtrArray) links = kn_netlink_list (nl, error);
 
-    if (!kn_netlink_find (nl, names->bridge, &link, error))
+    if (links == NULL)
         return false;
-    return link == NULL || !is_ours (names, link) || kn_netlink_remove (nl, link->index, error);
+    for (guint i = 0; i < links->len; i++) {
+        const KnLink *link = g_ptr_array_index (links, i);
+        bool named = strcmp (link->name, names->bridge) == 0;
+
+        if ((g_strcmp0 (link->alias, names->mark) == 0 || (named && is_ours (names, link)))
+            && !kn_netlink_remove (nl, link->index, error))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -471,7 +480,7 @@ remove_network (KnNetDriver *base, const char *network_id, GError **error)
     return nl != NULL && kn_dnsmasq_stop (&dnsmasq, error)
            && remove_link (nl, names.veth, names.mark, error)
            && kn_netns_remove (names.netns, names.mark, error)
-           && kn_fault ("network.remove.bridge", error) && remove_bridge (nl, &names, error)
+           && kn_fault ("network.remove.bridge", error) && remove_links (nl, &names, error)
            && remove_dir (names.dir, error);
 }
 

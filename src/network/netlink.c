@@ -167,16 +167,24 @@ kn_netlink_add_veth (KnNetlink *nl, const char *name, const char *mac, const cha
     return code >= 0 ? true : failed (code, "make interface", name, error);
 }
 
-bool
-kn_netlink_change (KnNetlink *nl, int index, const KnLinkChange *change, GError **error)
+static bool
+apply (KnNetlink *nl, int index, KnNlLink *wanted, GError **error)
 {
-    g_autoptr (KnNlLink) link = NULL, wanted = rtnl_link_alloc ();
+    g_autoptr (KnNlLink) link = NULL;
     char number[16];
     int code = rtnl_link_get_kernel (nl->sock, index, NULL, &link);
 
     g_snprintf (number, sizeof number, "%d", index);
     if (code < 0)
         return failed (code, "look up interface", number, error);
+    code = rtnl_link_change (nl->sock, link, wanted, 0);
+    return code >= 0 ? true : failed (code, "change interface", rtnl_link_get_name (link), error);
+}
+
+bool
+kn_netlink_change (KnNetlink *nl, int index, const KnLinkChange *change, GError **error)
+{
+    g_autoptr (KnNlLink) wanted = rtnl_link_alloc (), up = rtnl_link_alloc ();
 
     if (change->alias != NULL)
         rtnl_link_set_ifalias (wanted, change->alias);
@@ -188,10 +196,12 @@ kn_netlink_change (KnNetlink *nl, int index, const KnLinkChange *change, GError 
         rtnl_link_set_master (wanted, change->master);
     if (change->no_autoconf)
         (void)rtnl_link_inet6_set_addr_gen_mode (wanted, IN6_ADDR_GEN_MODE_NONE);
-    if (change->up)
-        rtnl_link_set_flags (wanted, IFF_UP);
-    code = rtnl_link_change (nl->sock, link, wanted, 0);
-    return code >= 0 ? true : failed (code, "change interface", rtnl_link_get_name (link), error);
+    if (!apply (nl, index, wanted, error))
+        return false;
+
+    /* In one message the kernel raises the link before it learns not to make an address for it. */
+    rtnl_link_set_flags (up, IFF_UP);
+    return !change->up || apply (nl, index, up, error);
 }
 
 bool

@@ -98,18 +98,21 @@ load_plan (KnDb *db, const char *network_id, GError **error)
     return planning.plan;
 }
 
-/* Who was silent, in one public sentence that names everything an operator asks for first. */
+/* Who was silent, in one public sentence that names everything an operator asks for first. What belongs to somebody else stays so
+ * when it is tried again; all other troubles may pass. */
 static void
 set_unwired (const KnNetworks *networks, const KnPort *port, const KnSilence *silence,
              const GError *cause, GError **error)
 {
-    kn_error_public (error, KN_ERROR_TIMEOUT,
-                     "Port %s of network '%s' (%s) could not be wired on host %s: %s, silent for "
-                     "%.1f s%s%s.",
+    bool foreign = g_error_matches (cause, KN_ERROR, KN_ERROR_CONFLICT);
+    g_autofree char *why = foreign ? g_strdup (kn_error_sentence (cause))
+                                   : g_strdup_printf ("silent for %.1f s",
+                                                      (double)silence->silent_us / G_USEC_PER_SEC);
+
+    kn_error_public (error, foreign ? KN_ERROR_CONFLICT : KN_ERROR_TIMEOUT,
+                     "Port %s of network '%s' (%s) could not be wired on host %s: %s, %s.",
                      port->id, port->network_name, port->network_id, networks->host, silence->part,
-                     (double)silence->silent_us / G_USEC_PER_SEC,
-                     kn_error_is_public (cause) ? ": " : "",
-                     kn_error_is_public (cause) ? kn_error_sentence (cause) : "");
+                     why);
 }
 
 /* Runs @step for @port; what fails is logged with its cause and becomes the public sentence. */
@@ -171,7 +174,8 @@ kn_network_prepare (KnNetworks *networks, KnDb *db, const char *server_id, GErro
     g_autoptr (GPtrArray) ports = kn_network_list_ports (db, server_id, error);
 
     return ports != NULL && kn_fault ("network.prepare", error)
-           && each_network (networks, db, ports, networks->driver->ops->ensure, error);
+           && each_network (networks, db, ports, networks->driver->ops->ensure, error)
+           && kn_fault ("network.prepared", error);
 }
 
 bool
@@ -204,7 +208,9 @@ kn_network_confirm (KnNetworks *networks, KnDb *db, const char *server_id, GErro
     for (guint i = 0; i < ports->len; i++)
         if (!confirm_port (networks, db, g_ptr_array_index (ports, i), error))
             return false;
-    return true;
+    /* A DHCP server that died since the preparation is back before the guest has booted far enough to ask it. */
+    return each_network (networks, db, ports, networks->driver->ops->check, NULL)
+           || each_network (networks, db, ports, networks->driver->ops->ensure, error);
 }
 
 bool
