@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "base/util.h"
+#include "compute/answer_cache.h"
 #include "compute/compute_priv.h"
 #include "compute/server_store.h"
 #include "compute/server_view.h"
@@ -526,8 +527,13 @@ list_servers (KnRequest *req, bool detailed, GError **error)
     g_auto (Page) page = { 0 };
     g_autoptr (KnJw) w = kn_jw_new ();
     KnDb *db = kn_compute_db (kn_compute_of (req), error);
+    guint64 version;
 
-    if (db == NULL || !read_query (req, &query, error))
+    if (db == NULL)
+        return false;
+    if (kn_answer_cache_reply (req, db, &version))
+        return true;
+    if (!read_query (req, &query, error))
         return false;
     if ((detailed || query.ip != NULL) && !load_ports (db, &query, error))
         return false;
@@ -544,7 +550,7 @@ list_servers (KnRequest *req, bool detailed, GError **error)
     if (page.more)
         write_next (w, req, &page);
     kn_jw_end (w);
-    kn_request_reply_json (req, 200, w);
+    kn_answer_cache_put (req, version, w);
 
     return true;
 }

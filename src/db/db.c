@@ -253,6 +253,23 @@ kn_rows_dup (KnRows *rows, guint column)
     return g_strdup (kn_rows_text (rows, column));
 }
 
+/* Counts what other connections commit; not what this one does. */
+KN_STMT (DATA_VERSION, "PRAGMA data_version");
+
+guint64
+kn_db_version (KnDb *db)
+{
+    g_autoptr (KnRows) rows = NULL;
+
+    if (db->ops->all_changes == NULL)
+        return 0;
+    rows = kn_db_query (db, &DATA_VERSION, KN_NO_BIND, NULL);
+    if (rows == NULL || !kn_rows_next (rows, NULL))
+        return 0;
+
+    return ((guint64)kn_rows_int (rows, 0) << 40) + db->ops->all_changes (db->conn) + 1;
+}
+
 char *
 kn_db_now (void)
 {

@@ -98,6 +98,10 @@ bool kn_db_txn (KnDb *db, KnTxnFn fn, gpointer data, GError **error);
 /* Runs @fn in one consistent read snapshot. */
 bool kn_db_read_txn (KnDb *db, KnTxnFn fn, gpointer data, GError **error);
 
+/* A number that is another one if anything was committed, by whomever, since this connection gave it the last time: for answers that
+ * are kept until the data change. Numbers of two connections cannot be compared. 0: this engine cannot tell. Outside of transactions. */
+guint64 kn_db_version (KnDb *db);
+
 /* Now, in the columns' format; caller frees. */
 char *kn_db_now (void);
 

@@ -54,6 +54,8 @@ struct KnDbOps {
     KnDbStep (*step) (KnDbConn *conn, gpointer stmt, GError **error);
     void (*reset) (gpointer stmt); /* ends a run, frees its rows and bindings */
     gint64 (*changes) (KnDbConn *conn, gpointer stmt);
+    /* Rows that this connection has changed in all; NULL: no cheap way to notice what others change. */
+    guint64 (*all_changes) (KnDbConn *conn);
     gint64 (*insert_id) (KnDbConn *conn, gpointer stmt);
     bool (*is_null) (gpointer stmt, guint column);
     gint64 (*integer) (gpointer stmt, guint column);

@@ -236,6 +236,12 @@ sqlite_changes (KnDbConn *base, gpointer stmt)
     return sqlite3_changes64 (((SqliteConn *)base)->db);
 }
 
+static guint64
+sqlite_all_changes (KnDbConn *base)
+{
+    return (guint64)sqlite3_total_changes64 (((SqliteConn *)base)->db);
+}
+
 static gint64
 sqlite_insert_id (KnDbConn *base, gpointer stmt)
 {
@@ -378,6 +384,7 @@ const KnDbOps kn_db_sqlite = {
     .step = sqlite_step,
     .reset = sqlite_reset,
     .changes = sqlite_changes,
+    .all_changes = sqlite_all_changes,
     .insert_id = sqlite_insert_id,
     .is_null = sqlite_is_null,
     .integer = sqlite_integer,

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import re
+import sqlite3
 import uuid
 
 import pytest
@@ -522,3 +523,17 @@ def test_all_projects_are_for_administrators(three, admin):
 def test_the_detailed_list_is_what_show_says(three):
     for body in three.client.compute.get("/servers/detail").ok(200)["servers"]:
         assert body == three.show(body["id"])
+
+
+def test_a_list_follows_hands_on_the_database(three, cloud):
+    """Answers are kept while nothing changes; what somebody else writes counts at once."""
+    if "--db" in cloud.arguments:
+        pytest.skip("SQLite only: MariaDB keeps no answers")
+    assert listed(three.client) == listed(three.client)
+    with sqlite3.connect(cloud.data + "/kilonova.db", timeout=10) as db:
+        db.execute("update instances set display_name='by hand' where uuid=?", (three.made[0],))
+    for _ in range(8):      # several workers, each with what it kept
+        assert listed(three.client) == ["gamma-1", "beta", "by hand"]
+    three.client.compute.put("/servers/" + three.made[0], {"server": {"name": "alpha"}}).ok(200)
+    for _ in range(8):
+        assert listed(three.client) == ["gamma-1", "beta", "alpha"]
