@@ -11,27 +11,21 @@
 #include "compute/quota.h"
 #include "compute/server_store.h"
 #include "compute/server_work.h"
+#include "compute/usage.h"
 #include "http/fault.h"
 
 /* Only what is complete is announced: a range with holes breaks clients that pick from it. */
 #define MAX_MINOR 1
 
 static void (*const parts[]) (GArray *routes) = {
-    kn_discovery_add_routes,
-    kn_flavor_add_routes,
-    kn_keypair_add_routes,
-    kn_quota_add_routes,
-    kn_service_add_routes,
-    kn_hypervisor_add_routes,
-    kn_zone_add_routes,
-    kn_aggregate_add_routes,
-    kn_server_add_routes,
-    kn_server_create_add_routes,
-    kn_server_list_add_routes,
-    kn_server_action_add_routes,
-    kn_server_metadata_add_routes,
-    kn_server_network_add_routes,
-    kn_server_history_add_routes,
+    kn_discovery_add_routes,      kn_flavor_add_routes,
+    kn_keypair_add_routes,        kn_quota_add_routes,
+    kn_usage_add_routes,          kn_service_add_routes,
+    kn_hypervisor_add_routes,     kn_zone_add_routes,
+    kn_aggregate_add_routes,      kn_server_add_routes,
+    kn_server_create_add_routes,  kn_server_list_add_routes,
+    kn_server_action_add_routes,  kn_server_metadata_add_routes,
+    kn_server_network_add_routes, kn_server_history_add_routes,
     kn_server_guest_add_routes,
 };
 
