@@ -165,8 +165,9 @@ change_password (KnRequest *req, GError **error)
         g_propagate_error (error, g_steal_pointer (&local));
         return false;
     }
-    if (!kn_passwords_verify (identity->passwords, user ? kn_entity_get (user, "password") : NULL,
-                              spec.original)) {
+    const bool right = kn_passwords_verify (
+        identity->passwords, user ? kn_entity_get (user, "password") : NULL, spec.original);
+    if (!user || !right) {
         kn_error_public (error, KN_ERROR_UNAUTHORIZED,
                          "The request you have made requires authentication.");
         return false;
