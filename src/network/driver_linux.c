@@ -92,9 +92,6 @@ set_state (KnLinuxDriver *driver, const char *network_id, const KnNetState *stat
                              g_memdup2 (state, sizeof *state));
 }
 
-static void set_silent (KnSilence *silence, gint64 since_us, const char *format,
-                        const char *subject) G_GNUC_PRINTF (3, 0);
-
 /* Notes who was silent: "bridge kn0123456789abc", "dnsmasq". */
 static void
 set_silent (KnSilence *silence, gint64 since_us, const char *part, const char *name)
