@@ -224,6 +224,7 @@ start_http (KnController *c, GError **error)
             .tls_key = string_or_null (c->config, "api.tls_key"),
             .threads = (guint)kn_config_int (c->config, "api.threads"),
             .workers = (guint)kn_config_int (c->config, "api.workers"),
+            .heavy = (guint)kn_config_int (c->config, "identity.hash_parallel"),
             .max_connections = (guint)kn_config_int (c->config, "api.max_connections"),
             .idle_timeout_s = (guint)kn_config_int (c->config, "api.idle_timeout"),
             .auth = kn_identity_auth_ops (c->identity),

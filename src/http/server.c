@@ -3,6 +3,7 @@
 #include "http/server_priv.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,6 +14,9 @@
 
 /* Memory of a connection for its head, also its read buffer; all of it is touched by the first request. */
 #define CONNECTION_MEMORY (16 * KIB)
+
+/* Files that are open besides connections: databases, uploads, downloads, pipes. */
+#define OTHER_FILES 1024
 
 void
 kn_http_count (KnHttp *http, const KnRequest *req)
@@ -278,6 +282,19 @@ set_defaults (KnHttpOptions *options)
         options->idle_timeout_s = 75;
 }
 
+/* The usual soft limit of 1024 files would end far below max_connections. */
+static void
+raise_file_limit (guint max_connections)
+{
+    struct rlimit limit;
+
+    if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= max_connections + OTHER_FILES)
+        return;
+    limit.rlim_cur = MIN (limit.rlim_max, max_connections + OTHER_FILES);
+    if (setrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < max_connections + OTHER_FILES)
+        kn_log (KN_LOG_WARNING, "fewer files may be open than there may be connections", NULL);
+}
+
 static char *
 strip_slash (const char *url)
 {
@@ -301,6 +318,7 @@ kn_http_start (const KnHttpOptions *options, GError **error)
     g_rw_lock_init (&http->gate);
     http->options = *options;
     set_defaults (&http->options);
+    raise_file_limit (http->options.max_connections);
     http->public_url = strip_slash (options->public_url);
     http->tls = options->tls_cert != NULL;
     http->counters = g_malloc0_n (options->n_services + 1, sizeof *http->counters);

@@ -59,7 +59,7 @@ enter_scope (KnDb *db, KnScope scope, const KnAuthName *name, KnGrant *grant, GE
     if (!grant->target || !grant->target->enabled)
         return false;
 
-    grant->roles = kn_auth_store_list_roles (db, grant->user->id, scope, grant->target->id, error);
+    grant->roles = kn_auth_store_list_roles (db, grant->user->id, scope, grant->target, error);
     return grant->roles && grant->roles->len > 0;
 }
 

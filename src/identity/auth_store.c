@@ -11,13 +11,13 @@ KN_STMT (USER_BY_ID, USER_COLUMNS "WHERE u.id = ?");
 KN_STMT (USER_BY_NAME, USER_COLUMNS "WHERE u.name = ? AND (d.id = ? OR d.name = ?)");
 
 #define PROJECT_COLUMNS                                                                            \
-    "SELECT p.id, p.name, p.domain_id, d.name, p.enabled AND d.enabled, p.tokens_valid_after_us"   \
-    " FROM projects p JOIN domains d ON d.id = p.domain_id "
+    "SELECT p.id, p.name, p.domain_id, d.name, p.enabled AND d.enabled, p.tokens_valid_after_us,"  \
+    " p.parent_id FROM projects p JOIN domains d ON d.id = p.domain_id "
 
 KN_STMT (PROJECT_BY_ID, PROJECT_COLUMNS "WHERE p.id = ?");
 KN_STMT (PROJECT_BY_NAME, PROJECT_COLUMNS "WHERE p.name = ? AND (d.id = ? OR d.name = ?)");
 KN_STMT (DOMAIN_FIND,
-         "SELECT id, name, NULL, NULL, enabled, 0 FROM domains WHERE id = ? OR name = ?");
+         "SELECT id, name, NULL, NULL, enabled, 0, NULL FROM domains WHERE id = ? OR name = ?");
 
 /* Roles held on one target: by the user or a group of his, on it, or inherited from its domain or a project above it; with all
  * that these imply. */
@@ -28,7 +28,7 @@ KN_STMT (DOMAIN_FIND,
 #define IMPLIED_TAIL                                                                               \
     " UNION SELECT i.implied_role_id FROM implied_roles i JOIN held h"                             \
     " ON h.role_id = i.prior_role_id)"                                                             \
-    " SELECT DISTINCT r.id, r.name FROM held JOIN roles r ON r.id = held.role_id"                  \
+    " SELECT r.id, r.name FROM held JOIN roles r ON r.id = held.role_id"                           \
     " WHERE r.domain_id = '' ORDER BY r.name"
 KN_STMT (
     ROLES_ON_PROJECT,
@@ -41,6 +41,12 @@ KN_STMT (
     " OR a.inherited = 1 AND (a.target_type = 'project'"
     " AND a.target_id IN (SELECT parent_id FROM up)"
     " OR a.target_type = 'domain' AND a.target_id IN (SELECT domain_id FROM up)))" IMPLIED_TAIL);
+/* The same for a project right below its domain, as nearly all are: this runs for each request, and takes a seventh of the time. */
+KN_STMT (ROLES_ON_TOP_PROJECT,
+         "WITH RECURSIVE held (role_id) AS ("
+         "SELECT a.role_id FROM role_assignments a WHERE " ACTOR
+         " AND (a.inherited = 0 AND a.target_type = 'project' AND a.target_id = ?"
+         " OR a.inherited = 1 AND a.target_type = 'domain' AND a.target_id = ?)" IMPLIED_TAIL);
 KN_STMT (ROLES_ON_TARGET,
          "WITH RECURSIVE held (role_id) AS ("
          "SELECT a.role_id FROM role_assignments a WHERE " ACTOR
@@ -72,6 +78,7 @@ kn_auth_target_free (KnAuthTarget *target)
     g_free (target->name);
     g_free (target->domain_id);
     g_free (target->domain_name);
+    g_free (target->parent_id);
     g_free (target);
 }
 
@@ -120,6 +127,7 @@ find_target (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values
     target->domain_name = kn_rows_dup (rows, 3);
     target->enabled = kn_rows_int (rows, 4) != 0;
     target->tokens_valid_after_us = kn_rows_int (rows, 5);
+    target->parent_id = kn_rows_dup (rows, 6);
     return target;
 }
 
@@ -159,26 +167,27 @@ kn_auth_store_find_domain (KnDb *db, const char *id, const char *name, GError **
 }
 
 static KnRows *
-query_roles (KnDb *db, const char *user_id, KnScope scope, const char *target_id, GError **error)
+query_roles (KnDb *db, const char *user_id, KnScope scope, const KnAuthTarget *target,
+             GError **error)
 {
-    if (scope == KN_SCOPE_PROJECT)
-        return kn_db_query (db, &ROLES_ON_PROJECT,
-                            KN_BIND (kn_text (target_id), kn_text (user_id), kn_text (user_id),
-                                     kn_text (target_id)),
-                            error);
-    return kn_db_query (db, &ROLES_ON_TARGET,
-                        KN_BIND (kn_text (user_id), kn_text (user_id),
-                                 kn_text (kn_scope_name (scope)), kn_text (target_id)),
-                        error);
+    const KnValue user = kn_text (user_id), id = kn_text (target->id);
+
+    if (scope != KN_SCOPE_PROJECT)
+        return kn_db_query (db, &ROLES_ON_TARGET,
+                            KN_BIND (user, user, kn_text (kn_scope_name (scope)), id), error);
+    if (g_strcmp0 (target->parent_id, target->domain_id) == 0)
+        return kn_db_query (db, &ROLES_ON_TOP_PROJECT,
+                            KN_BIND (user, user, id, kn_text (target->domain_id)), error);
+    return kn_db_query (db, &ROLES_ON_PROJECT, KN_BIND (id, user, user, id), error);
 }
 
 GPtrArray *
-kn_auth_store_list_roles (KnDb *db, const char *user_id, KnScope scope, const char *target_id,
+kn_auth_store_list_roles (KnDb *db, const char *user_id, KnScope scope, const KnAuthTarget *target,
                           GError **error)
 {
     g_autoptr (GPtrArray) roles = g_ptr_array_new_with_free_func (free_role);
     g_autoptr (GError) local = NULL;
-    g_autoptr (KnRows) rows = query_roles (db, user_id, scope, target_id, error);
+    g_autoptr (KnRows) rows = query_roles (db, user_id, scope, target, error);
 
     if (!rows)
         return NULL;

@@ -18,6 +18,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnAuthUser, kn_auth_user_free)
 /* A project or domain that a token can be scoped to. */
 typedef struct {
     char *id, *name, *domain_id, *domain_name; /* of a domain: only id and name */
+    char *parent_id;                           /* of a project: its domain or another project */
     bool enabled;                              /* it and its domain */
     gint64 tokens_valid_after_us;
 } KnAuthTarget;
@@ -39,9 +40,9 @@ KnAuthTarget *kn_auth_store_find_project_by_name (KnDb *db, const char *name, co
 KnAuthTarget *kn_auth_store_find_domain (KnDb *db, const char *id, const char *name,
                                          GError **error);
 
-/* The roles of @user_id on the target, implied ones (admin > member > reader) included; array of KnAuthRole, unref frees. */
+/* The roles of @user_id on the target: also by groups, inherited and implied ones; array of KnAuthRole, unref frees. */
 GPtrArray *kn_auth_store_list_roles (KnDb *db, const char *user_id, KnScope scope,
-                                     const char *target_id, GError **error);
+                                     const KnAuthTarget *target, GError **error);
 
 /* Whether the token with @audit_id was revoked. */
 bool kn_auth_store_is_revoked (KnDb *db, const char *audit_id, bool *out_revoked, GError **error);

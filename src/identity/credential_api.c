@@ -111,13 +111,22 @@ static bool
 choose_roles (KnDb *db, const KnAuth *auth, const json_t *wanted, GPtrArray *out_ids,
               GError **error)
 {
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnAuthTarget) project = kn_auth_store_find_project (db, auth->project_id, &local);
     g_autoptr (GPtrArray) roles
-        = kn_auth_store_list_roles (db, auth->user_id, KN_SCOPE_PROJECT, auth->project_id, error);
+        = project ? kn_auth_store_list_roles (db, auth->user_id, KN_SCOPE_PROJECT, project, &local)
+                  : NULL;
     const json_t *element;
     gsize index;
 
-    if (!roles)
+    if (local) {
+        g_propagate_error (error, g_steal_pointer (&local));
         return false;
+    }
+    if (!roles) {
+        kn_error_public (error, KN_ERROR_UNAUTHORIZED, "The token's project is gone.");
+        return false;
+    }
     for (guint i = 0; !wanted && i < roles->len; i++)
         g_ptr_array_add (out_ids, g_strdup (((KnAuthRole *)g_ptr_array_index (roles, i))->id));
     json_array_foreach (wanted, index, element) {
