@@ -181,7 +181,7 @@ bool kn_image_edit_remove (KnImageRow *row, const char *name, GError **error);
 bool kn_image_edit_patch (KnImageRow *row, const KnImageEditor *editor, const json_t *document,
                           bool v20, GError **error);
 
-/* A list request (image_list.c): what the query asks for. */
+/* A list request (image_query.c, image_list.c): what the query asks for. */
 typedef struct KnImageQuery KnImageQuery;
 KnImageQuery *kn_image_query_parse (const KnRequest *req, GError **error);
 void kn_image_query_free (KnImageQuery *query);
