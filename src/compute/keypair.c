@@ -93,12 +93,14 @@ is_key_blob (const guchar *blob, gsize len, const char *type)
 char *
 kn_keypair_parse_public (const char *public_key, GError **error)
 {
+    /* Key files end with a newline, and clients send them as they are. */
+    g_autofree char *line = g_strchomp (g_strndup (public_key, PUBLIC_KEY_MAX + 1));
     g_auto (GStrv) words = NULL;
     g_autofree guchar *blob = NULL;
     gsize len = 0;
 
-    if (strlen (public_key) <= PUBLIC_KEY_MAX && !strpbrk (public_key, "\r\n"))
-        words = g_strsplit (public_key, " ", 3);
+    if (strlen (public_key) <= PUBLIC_KEY_MAX && !strpbrk (line, "\r\n"))
+        words = g_strsplit (line, " ", 3);
     if (words && words[0] && words[1] && g_strv_contains (key_types, words[0])
         && strlen (words[1]) % 4 == 0)
         blob = g_base64_decode (words[1], &len);

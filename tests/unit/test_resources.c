@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+#define KNOWN_KEY                                                                                  \
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGf9696kIC6ZhJ9AoZYNqifmF5eWOdO+BMfiuAGpmFp t@x"
+
 static KnScratchMariadb *mariadb;
 
 typedef struct {
@@ -92,8 +95,6 @@ test_flavors (Fixture *f)
 static void
 test_keypairs (Fixture *f)
 {
-    static const char known[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGf9696kIC6ZhJ9AoZYNqif"
-                                "mF5eWOdO+BMfiuAGpmFp t@x";
     static const char *const bad[] = {
         "",
         "ssh-rsa",
@@ -103,7 +104,7 @@ test_keypairs (Fixture *f)
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGf9696kIC6ZhJ9AoZYNqifmF5eWOdO+BMfiuAGpmFp\nx",
     };
     g_autoptr (GError) error = NULL;
-    g_autofree char *fingerprint = kn_keypair_parse_public (known, &error);
+    g_autofree char *fingerprint = kn_keypair_parse_public (KNOWN_KEY, &error);
     g_autofree char *public_line = NULL;
     g_autofree char *made = NULL;
     kn_autosecret private_pem = NULL;
