@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_DEADLINE_S 20
+#define START_DEADLINE_S 40
 
 struct KnScratchMariadb {
     char *folder, *socket;
