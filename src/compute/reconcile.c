@@ -98,25 +98,47 @@ start_again (KnCompute *compute, KnDb *db, const KnServer *server, GError **erro
     return true;
 }
 
+typedef struct {
+    const char *id;
+    KnDomainState state;
+} Drop;
+
+/* All in one transaction: a job that ends or begins meanwhile is seen whole or not at all. */
+static bool
+drop_txn (KnDb *db, gpointer data, GError **error)
+{
+    const Drop *drop = data;
+    g_autoptr (KnServer) server = kn_store_server_load (db, drop->id, NULL, error);
+    bool pending;
+    KnVmState vm;
+    KnPower power;
+
+    if (server == NULL || !kn_jobs_pending (db, drop->id, &pending, error))
+        return false;
+    if (pending || (server->task == KN_TASK_NONE && server->vm != KN_VM_BUILDING))
+        return true;
+    kn_server_state_of_domain (drop->state, &vm, &power);
+    if (server->vm == KN_VM_BUILDING || server->task == KN_TASK_DELETING)
+        vm = KN_VM_ERROR;
+
+    return kn_store_server_force_state (db, drop->id, vm, power, error)
+           && (vm != KN_VM_ERROR
+               || kn_history_add_fault (db, drop->id, 500,
+                                        "The work on this server was lost; delete it, or reboot it "
+                                        "hard.",
+                                        NULL, server->host, error));
+}
+
 /* A task without a job is a promise that nobody keeps: hands on the database, or a restored backup. */
 static bool
 drop_task (KnDb *db, const KnServer *server, KnDomainState state, GError **error)
 {
-    KnVmState vm;
-    KnPower power;
+    Drop drop = { server->uuid, state };
 
-    kn_server_state_of_domain (state, &vm, &power);
-    if (server->vm == KN_VM_BUILDING || server->task == KN_TASK_DELETING)
-        vm = KN_VM_ERROR;
-    kn_log (KN_LOG_WARNING, "a server had a task but no work stood for it", "server", server->uuid,
-            "task", server->task_state, NULL);
+    kn_log (KN_LOG_WARNING, "a server has a task but no work may stand for it", "server",
+            server->uuid, "task", server->task_state, NULL);
 
-    return kn_store_server_force_state (db, server->uuid, vm, power, error)
-           && (vm != KN_VM_ERROR
-               || kn_history_add_fault (db, server->uuid, 500,
-                                        "The work on this server was lost; delete it, or reboot it "
-                                        "hard.",
-                                        NULL, server->host, error));
+    return kn_db_txn (db, drop_txn, &drop, error);
 }
 
 static bool

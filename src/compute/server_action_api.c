@@ -4,11 +4,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "compute/keypair.h"
 #include "compute/facts.h"
 #include "compute/server_api.h"
-#include "compute/server_create.h"
-#include "compute/server_spec.h"
 #include "virt/domain.h"
 #include "virt/volume.h"
 
@@ -203,185 +200,6 @@ action_console (KnServerCall *call, KnRequest *req, const json_t *argument, GErr
 
 typedef struct {
     guint64 present;
-    const char *image_ref, *name, *admin_pass, *access_ip_v4, *access_ip_v6;
-    const json_t *metadata, *personality;
-    bool preserve_ephemeral;
-    int disk_config;
-} RebuildSpec;
-
-#define OPTIONAL_NULLABLE (KN_J_OPTIONAL | KN_J_NULLABLE)
-
-static const KnJField rebuild_fields[] = {
-    { "imageRef", KN_J_STRING, offsetof (RebuildSpec, image_ref), 1, 255 },
-    { "name", KN_J_STRING, offsetof (RebuildSpec, name), 1, 255, .flags = KN_J_OPTIONAL },
-    { "adminPass", KN_J_STRING, offsetof (RebuildSpec, admin_pass), .flags = KN_J_OPTIONAL },
-    { "accessIPv4", KN_J_STRING, offsetof (RebuildSpec, access_ip_v4), .flags = OPTIONAL_NULLABLE },
-    { "accessIPv6", KN_J_STRING, offsetof (RebuildSpec, access_ip_v6), .flags = OPTIONAL_NULLABLE },
-    { "metadata", KN_J_OBJECT, offsetof (RebuildSpec, metadata), .flags = KN_J_OPTIONAL },
-    { "personality", KN_J_ARRAY, offsetof (RebuildSpec, personality), 0, 64,
-      .flags = KN_J_OPTIONAL },
-    { "preserve_ephemeral", KN_J_BOOL, offsetof (RebuildSpec, preserve_ephemeral),
-      .flags = KN_J_OPTIONAL | KN_J_LENIENT },
-    { "OS-DCF:diskConfig", KN_J_ENUM, offsetof (RebuildSpec, disk_config),
-      .names = kn_server_disk_configs, .flags = KN_J_OPTIONAL },
-};
-
-static const KnJShape rebuild_shape = {
-    .fields = rebuild_fields,
-    .n_fields = G_N_ELEMENTS (rebuild_fields),
-    .present_offset = offsetof (RebuildSpec, present),
-    .closed = true,
-};
-
-/* What the transaction of a rebuild writes. */
-typedef struct {
-    KnServer after;
-    KnImage *image;
-    GHashTable *system_metadata;
-    GHashTable *metadata; /* NULL: stays */
-    char *admin_pass;
-} Rebuild;
-
-static void
-rebuild_clear (Rebuild *rebuild)
-{
-    g_clear_pointer (&rebuild->image, kn_image_free);
-    g_clear_pointer (&rebuild->system_metadata, g_hash_table_unref);
-    g_clear_pointer (&rebuild->metadata, g_hash_table_unref);
-    kn_secret_free (rebuild->admin_pass);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Rebuild, rebuild_clear)
-
-static bool
-rebuild_txn (KnDb *db, gpointer data, GError **error)
-{
-    const Rebuild *r = data;
-    const char *id = r->after.uuid;
-
-    return kn_image_use_add (db, r->after.image_ref, id, error)
-           && kn_store_server_set_image (db, &r->after, error)
-           && kn_store_meta_clear (db, KN_META_SYSTEM, id, "image_", error)
-           && kn_store_meta_insert_all (db, KN_META_SYSTEM, id, r->system_metadata, error)
-           && (r->metadata == NULL
-               || (kn_store_meta_clear (db, KN_META_USER, id, "", error)
-                   && kn_store_meta_insert_all (db, KN_META_USER, id, r->metadata, error)))
-           && kn_store_server_set_admin_pass (db, id, r->admin_pass, error)
-           && kn_store_root_disk_set (db, &r->after, error);
-}
-
-static bool
-check_rebuild (const KnServerCall *call, const RebuildSpec *spec, GError **error)
-{
-    if (json_array_size (spec->personality) > 0) {
-        kn_error_public (error, KN_ERROR_BAD_REQUEST, "Files cannot be injected; use user_data.");
-        return false;
-    }
-    if (spec->preserve_ephemeral) {
-        kn_error_public (error, KN_ERROR_BAD_REQUEST,
-                         "The current driver does not support preserving ephemeral partitions.");
-        return false;
-    }
-    if (spec->name != NULL && !kn_server_check_name (spec->name, error))
-        return false;
-    if (spec->access_ip_v4 != NULL && !kn_server_check_address (spec->access_ip_v4, 4, error))
-        return false;
-
-    return spec->access_ip_v6 == NULL || kn_server_check_address (spec->access_ip_v6, 6, error);
-}
-
-static bool
-check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, GError **error)
-{
-    const KnServer *server = call->server;
-    g_autoptr (GHashTable) extra_specs = kn_server_extra_specs (server, error);
-    g_autoptr (GHashTable) stored = NULL;
-
-    if (extra_specs == NULL)
-        return false;
-    stored = kn_store_meta_load (call->db, KN_META_USER, server->uuid, error);
-    if (stored == NULL)
-        return false;
-
-    return kn_server_check_guest (
-        &(KnServerWish){
-            .name = server->name,
-            .profile = server->profile,
-            .flavor_name = server->flavor_name,
-            .vcpus = server->vcpus,
-            .memory_mib = server->memory_mib,
-            .root_gib = server->root_gib,
-            .ephemeral_gib = server->ephemeral_gib,
-            .swap_mib = server->swap_mib,
-            .system_metadata = rebuild->system_metadata,
-            .extra_specs = extra_specs,
-            .user_metadata = rebuild->metadata != NULL ? rebuild->metadata : stored,
-        },
-        error);
-}
-
-static bool
-prepare_rebuild (KnServerCall *call, KnRequest *req, const RebuildSpec *spec, Rebuild *rebuild,
-                 GError **error)
-{
-    const KnServer *server = call->server;
-    const char *project = kn_request_is_admin (req) ? NULL : server->project_id;
-
-    rebuild->image = kn_server_load_image (call->db, spec->image_ref, project, server->memory_mib,
-                                           server->root_gib, error);
-    if (rebuild->image == NULL)
-        return false;
-    if (spec->metadata != NULL
-        && (!kn_server_read_metadata (spec->metadata, "metadata", &rebuild->metadata, error)
-            || !kn_server_check_metadata_count (call->db, server->project_id,
-                                                g_hash_table_size (rebuild->metadata), error)))
-        return false;
-
-    rebuild->system_metadata = kn_server_image_metadata (rebuild->image, server->root_gib);
-    rebuild->admin_pass = spec->admin_pass != NULL && *spec->admin_pass != '\0'
-                              ? g_strdup (spec->admin_pass)
-                              : kn_server_new_password ();
-    rebuild->after = *server;
-    rebuild->after.image_ref = rebuild->image->id;
-    rebuild->after.os_type = g_hash_table_lookup (rebuild->image->properties, "os_type");
-    if (spec->name != NULL)
-        rebuild->after.name = spec->name;
-    if (spec->access_ip_v4 != NULL)
-        rebuild->after.access_ip_v4 = spec->access_ip_v4;
-    if (spec->access_ip_v6 != NULL)
-        rebuild->after.access_ip_v6 = spec->access_ip_v6;
-    if (spec->disk_config >= 0)
-        rebuild->after.auto_disk_config = spec->disk_config == 1;
-
-    return check_rebuilt_guest (call, rebuild, error);
-}
-
-static bool
-action_rebuild (KnServerCall *call, KnRequest *req, const json_t *argument, GError **error)
-{
-    const KnServer *server = call->server;
-    g_auto (Rebuild) rebuild = { 0 };
-    g_autoptr (json_t) payload = NULL;
-    g_autofree char *location
-        = g_strdup_printf ("%s/v2.1/servers/%s", kn_request_base_url (req), server->uuid);
-    RebuildSpec spec = { .disk_config = -1 };
-
-    if (!kn_json_read (argument, "rebuild", &rebuild_shape, &spec, error)
-        || !check_rebuild (call, &spec, error)
-        || !kn_server_check_act (server, KN_ACT_REBUILD, error)
-        || !prepare_rebuild (call, req, &spec, &rebuild, error))
-        return false;
-    payload = json_pack ("{s:s?, s:b}", "old_image", server->image_ref, "stopped",
-                         server->vm == KN_VM_STOPPED);
-    if (!kn_server_begin_act (call, req, KN_ACT_REBUILD, payload, rebuild_txn, &rebuild, error))
-        return false;
-    kn_request_add_header (req, "Location", location);
-
-    return kn_server_reply (req, 202, call->db, server->uuid, KN_VIEW_BASIC, rebuild.admin_pass,
-                            error);
-}
-
-typedef struct {
-    guint64 present;
     const char *name;
 } GroupSpec;
 
@@ -452,7 +270,7 @@ static const ActionRow actions[] = {
     { "os-start", action_start },
     { "os-stop", action_stop },
     { "reboot", action_reboot },
-    { "rebuild", action_rebuild },
+    { "rebuild", kn_server_action_rebuild },
     { "pause", action_pause },
     { "unpause", action_unpause },
     { "lock", action_lock },

@@ -7,33 +7,15 @@
 #include "base/util.h"
 #include "compute/answer_cache.h"
 #include "compute/compute_priv.h"
+#include "compute/server_filter.h"
 #include "compute/server_store.h"
 #include "compute/server_view.h"
 
 #define MAX_LIMIT 1000
 #define MAX_SORT_KEYS 8
 
-typedef enum { TEXT, NUMBER, FLAG } MemberKind;
-
-/* A query parameter that has to be equal to a member of the record. */
 typedef struct {
-    const char *name;
-    MemberKind kind;
-    gsize offset;
-    bool admin_only;
-} Filter;
-static const Filter *filter_find (const char *name);
-
-/* What may be sorted by. */
-typedef struct {
-    const char *name;
-    MemberKind kind;
-    gsize offset;
-} SortKey;
-static const SortKey *sort_key_find (const char *name);
-
-typedef struct {
-    const SortKey *key;
+    const KnServerSortKey *key;
     bool ascending;
 } SortRule;
 
@@ -81,65 +63,6 @@ page_clear (Page *page)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Page, page_clear)
 
-static const char *
-member_text (const KnServer *server, gsize offset)
-{
-    const char *text = *(const char *const *)G_STRUCT_MEMBER_P (server, offset);
-
-    return text != NULL ? text : "";
-}
-
-static gint64
-member_number (const KnServer *server, MemberKind kind, gsize offset)
-{
-    if (kind == FLAG)
-        return *(const bool *)G_STRUCT_MEMBER_P (server, offset);
-    return *(const gint64 *)G_STRUCT_MEMBER_P (server, offset);
-}
-
-static bool
-equals (const KnServer *server, const Filter *filter, const char *value)
-{
-    gint64 number;
-    bool flag;
-
-    switch (filter->kind) {
-    case TEXT:
-        return strcmp (member_text (server, filter->offset), value) == 0;
-    case NUMBER:
-        return kn_parse_int (value, G_MININT64, G_MAXINT64, &number)
-               && number == member_number (server, NUMBER, filter->offset);
-    case FLAG:
-        return kn_parse_bool (value, &flag) && flag == member_number (server, FLAG, filter->offset);
-    }
-    return false;
-}
-
-/* One parameter after the other against one server; several `status` are alternatives. */
-typedef struct {
-    const ListQuery *query;
-    const KnServer *server;
-    bool matches, status_asked, status_matches;
-} Match;
-
-static bool
-match_parameter (const char *name, const char *value, gpointer data)
-{
-    Match *match = data;
-    const Filter *filter;
-
-    if (strcmp (name, "status") == 0) {
-        match->status_asked = true;
-        match->status_matches |= g_ascii_strcasecmp (value, kn_server_status (match->server)) == 0;
-        return true;
-    }
-    filter = filter_find (name);
-    if (filter != NULL && (match->query->admin || !filter->admin_only))
-        match->matches = equals (match->server, filter, value);
-
-    return match->matches;
-}
-
 static bool
 has_address (const ListQuery *query, const KnServer *server)
 {
@@ -161,14 +84,11 @@ has_address (const ListQuery *query, const KnServer *server)
 static bool
 matches (const ListQuery *query, const KnServer *server)
 {
-    Match match = { .query = query, .server = server, .matches = true };
-
     if (query->project != NULL && strcmp (query->project, server->project_id) != 0)
         return false;
     if (query->name != NULL && !g_regex_match (query->name, server->name, 0, NULL))
         return false;
-    kn_request_each_query (query->req, match_parameter, &match);
-    if (!match.matches || (match.status_asked && !match.status_matches))
+    if (!kn_server_filter_matches (query->req, server))
         return false;
 
     return query->ip == NULL || has_address (query, server);
@@ -197,16 +117,8 @@ compare (gconstpointer a, gconstpointer b, gpointer data)
     const ListQuery *query = data;
 
     for (guint i = 0; i < query->n_sort; i++) {
-        const SortKey *key = query->sort[i].key;
-        int order;
+        int order = kn_server_sort_compare (query->sort[i].key, left, right);
 
-        if (key->kind == TEXT) {
-            order = strcmp (member_text (left, key->offset), member_text (right, key->offset));
-        } else {
-            gint64 l = member_number (left, key->kind, key->offset);
-            gint64 r = member_number (right, key->kind, key->offset);
-            order = (l > r) - (l < r);
-        }
         if (order != 0)
             return query->sort[i].ascending ? order : -order;
     }
@@ -263,7 +175,7 @@ read_sort (const char *name, const char *value, gpointer data)
     ListQuery *query = data;
 
     if (strcmp (name, "sort_key") == 0 && query->n_sort < MAX_SORT_KEYS) {
-        query->sort[query->n_sort].key = sort_key_find (value);
+        query->sort[query->n_sort].key = kn_server_sort_find (value);
         if (query->sort[query->n_sort++].key == NULL)
             kn_error_public (&query->error, KN_ERROR_BAD_REQUEST,
                              "Servers cannot be sorted by '%.64s'.", value);
@@ -565,81 +477,6 @@ static bool
 server_list_detail (KnRequest *req, GError **error)
 {
     return list_servers (req, true, error);
-}
-
-static const Filter filters[] = {
-    { "image", TEXT, offsetof (KnServer, image_ref), false },
-    { "image_ref", TEXT, offsetof (KnServer, image_ref), true },
-    { "flavor", TEXT, offsetof (KnServer, flavor_id), false },
-    { "reservation_id", TEXT, offsetof (KnServer, reservation_id), false },
-    { "host", TEXT, offsetof (KnServer, host), true },
-    { "node", TEXT, offsetof (KnServer, node), true },
-    { "uuid", TEXT, offsetof (KnServer, uuid), true },
-    { "user_id", TEXT, offsetof (KnServer, user_id), true },
-    { "vm_state", TEXT, offsetof (KnServer, vm_state), true },
-    { "task_state", TEXT, offsetof (KnServer, task_state), true },
-    { "hostname", TEXT, offsetof (KnServer, hostname), true },
-    { "key_name", TEXT, offsetof (KnServer, key_name), true },
-    { "availability_zone", TEXT, offsetof (KnServer, zone), true },
-    { "config_drive", TEXT, offsetof (KnServer, config_drive), true },
-    { "os_type", TEXT, offsetof (KnServer, os_type), true },
-    { "access_ip_v4", TEXT, offsetof (KnServer, access_ip_v4), true },
-    { "access_ip_v6", TEXT, offsetof (KnServer, access_ip_v6), true },
-    { "power_state", NUMBER, offsetof (KnServer, power_state), true },
-    { "launch_index", NUMBER, offsetof (KnServer, launch_index), true },
-    { "progress", NUMBER, offsetof (KnServer, progress), true },
-    { "locked", FLAG, offsetof (KnServer, locked), true },
-};
-
-static const SortKey sort_keys[] = {
-    { "access_ip_v4", TEXT, offsetof (KnServer, access_ip_v4) },
-    { "access_ip_v6", TEXT, offsetof (KnServer, access_ip_v6) },
-    { "auto_disk_config", FLAG, offsetof (KnServer, auto_disk_config) },
-    { "availability_zone", TEXT, offsetof (KnServer, zone) },
-    { "config_drive", TEXT, offsetof (KnServer, config_drive) },
-    { "created_at", TEXT, offsetof (KnServer, created_at) },
-    { "display_description", TEXT, offsetof (KnServer, description) },
-    { "display_name", TEXT, offsetof (KnServer, name) },
-    { "host", TEXT, offsetof (KnServer, host) },
-    { "hostname", TEXT, offsetof (KnServer, hostname) },
-    { "image_ref", TEXT, offsetof (KnServer, image_ref) },
-    { "instance_type_id", NUMBER, offsetof (KnServer, flavor_row) },
-    { "key_name", TEXT, offsetof (KnServer, key_name) },
-    { "launch_index", NUMBER, offsetof (KnServer, launch_index) },
-    { "launched_at", TEXT, offsetof (KnServer, launched_at) },
-    { "locked", FLAG, offsetof (KnServer, locked) },
-    { "node", TEXT, offsetof (KnServer, node) },
-    { "os_type", TEXT, offsetof (KnServer, os_type) },
-    { "power_state", NUMBER, offsetof (KnServer, power_state) },
-    { "progress", NUMBER, offsetof (KnServer, progress) },
-    { "project_id", TEXT, offsetof (KnServer, project_id) },
-    { "root_device_name", TEXT, offsetof (KnServer, root_device) },
-    { "task_state", TEXT, offsetof (KnServer, task_state) },
-    { "terminated_at", TEXT, offsetof (KnServer, terminated_at) },
-    { "updated_at", TEXT, offsetof (KnServer, updated_at) },
-    { "user_id", TEXT, offsetof (KnServer, user_id) },
-    { "uuid", TEXT, offsetof (KnServer, uuid) },
-    { "vm_state", TEXT, offsetof (KnServer, vm_state) },
-};
-
-static const Filter *
-filter_find (const char *name)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS (filters); i++)
-        if (strcmp (filters[i].name, name) == 0)
-            return &filters[i];
-
-    return NULL;
-}
-
-static const SortKey *
-sort_key_find (const char *name)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS (sort_keys); i++)
-        if (strcmp (sort_keys[i].name, name) == 0)
-            return &sort_keys[i];
-
-    return NULL;
 }
 
 static const KnRoute routes[] = {
