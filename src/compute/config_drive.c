@@ -266,7 +266,8 @@ static bool
 write_image (struct archive *iso, const File *files, gsize n_files, GByteArray *out, GError **error)
 {
     if (archive_write_set_format_iso9660 (iso) != ARCHIVE_OK
-        || archive_write_set_options (iso, "volume-id=config-2,publisher=kilonova,joliet,rockridge,!pad")
+        || archive_write_set_options (iso,
+                                      "volume-id=config-2,publisher=kilonova,joliet,rockridge,!pad")
                != ARCHIVE_OK
         || archive_write_set_bytes_per_block (iso, 0) != ARCHIVE_OK
         || archive_write_open (iso, out, NULL, append_bytes, NULL) != ARCHIVE_OK)

@@ -37,7 +37,7 @@ struct KnDbOps {
     bool ddl_commits; /* DDL ends a transaction: migrations are recorded statement by statement */
     const char *const *begin_write; /* NULL-terminated commands */
     const char *const *begin_read;
-    const char *relax; /* command of kn_db_relax(); NULL: the engine has none */
+    const char *relax;       /* command of kn_db_relax(); NULL: the engine has none */
     const KnDbToken *tokens; /* ended by a NULL token */
     const char *backup_hint; /* where no backup can be made by us: what the operator has to do */
 
