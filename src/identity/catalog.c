@@ -76,6 +76,33 @@ load_added (KnDb *db, GError **error)
     return g_steal_pointer (&list);
 }
 
+/* Fills in "$(project_id)s" and its older spellings. NULL: the URL needs a project and there is none. */
+static char *
+expand_url (const char *url, const char *project_id, const char *user_id)
+{
+    static const struct {
+        const char *name;
+        bool project;
+    } words[] = { { "(project_id)s", true }, { "(tenant_id)s", true }, { "(user_id)s", false } };
+    GString *text = g_string_new (url);
+
+    for (guint i = 0; i < G_N_ELEMENTS (words); i++) {
+        const char *value = words[i].project ? project_id : user_id;
+
+        for (const char *sign = "$%"; *sign; sign++) {
+            g_autofree char *word = g_strdup_printf ("%c%s", *sign, words[i].name);
+
+            if (!value && strstr (text->str, word)) {
+                (void)g_string_free (text, TRUE);
+                return NULL;
+            }
+            if (value)
+                (void)g_string_replace (text, word, value, 0);
+        }
+    }
+    return g_string_free (text, FALSE);
+}
+
 static void
 write_endpoint (KnJw *w, const char *id, const char *interface, const char *region, const char *url)
 {
@@ -106,18 +133,24 @@ end_service (KnJw *w)
 }
 
 static void
-write_added_endpoints (KnJw *w, const GPtrArray *list, const char *service_id)
+write_added_endpoints (KnJw *w, const GPtrArray *list, const char *service_id,
+                       const KnCatalogFor *whom)
 {
     for (guint i = 0; i < list->len; i++) {
         const Added *added = g_ptr_array_index (list, i);
 
-        if (strcmp (added->service_id, service_id) == 0)
-            write_endpoint (w, added->id, added->interface, added->region_id, added->url);
+        if (strcmp (added->service_id, service_id) != 0)
+            continue;
+
+        g_autofree char *url = expand_url (added->url, whom->project_id, whom->user_id);
+        if (url)
+            write_endpoint (w, added->id, added->interface, added->region_id, url);
     }
 }
 
 static void
-write_own (KnJw *w, KnRequest *req, const KnService *service, const GPtrArray *list)
+write_own (KnJw *w, KnRequest *req, const KnService *service, const GPtrArray *list,
+           const KnCatalogFor *whom)
 {
     const KnIdentity *identity = kn_request_service (req);
     g_autofree char *service_id = kn_identity_service_id (service);
@@ -130,12 +163,13 @@ write_own (KnJw *w, KnRequest *req, const KnService *service, const GPtrArray *l
 
         write_endpoint (w, id, kn_identity_interfaces[i], identity->region, url);
     }
-    write_added_endpoints (w, list, service_id);
+    write_added_endpoints (w, list, service_id, whom);
     end_service (w);
 }
 
 bool
-kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error)
+kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, const KnCatalogFor *whom,
+                           GError **error)
 {
     const KnIdentity *identity = kn_request_service (req);
     g_autoptr (GPtrArray) list = load_added (db, error);
@@ -145,7 +179,7 @@ kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error)
         return false;
     kn_jw_array_member (w, "catalog");
     for (guint i = 0; identity->catalog[i]; i++)
-        write_own (w, req, identity->catalog[i], list);
+        write_own (w, req, identity->catalog[i], list, whom);
     for (guint i = 0; i < list->len; i++) {
         const Added *added = g_ptr_array_index (list, i);
 
@@ -153,7 +187,7 @@ kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error)
             continue;
         last = added->service_id;
         begin_service (w, added->service_id, added->type, added->name);
-        write_added_endpoints (w, list, added->service_id);
+        write_added_endpoints (w, list, added->service_id, whom);
         end_service (w);
     }
     kn_jw_end (w);

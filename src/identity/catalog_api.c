@@ -121,6 +121,13 @@ region_removing (KnDb *db, const KnEntity *entity, GError **error)
     return false;
 }
 
+/* Regions are in everybody's catalog. */
+static bool
+region_may_show (KnRequest *req, const KnEntity *entity)
+{
+    return true;
+}
+
 static const KnAttr region_attrs[] = {
     { "parent_region_id", KN_ATTR_TEXT, 255, KN_ATTR_NULLABLE, NULL },
     { "description", KN_ATTR_TEXT, 4096, KN_ATTR_EMPTY, "" },
@@ -140,6 +147,7 @@ const KnResource kn_regions = {
     .prepare = region_prepare,
     .check = region_check,
     .removing = region_removing,
+    .may_show = region_may_show,
     .each_builtin = each_own_region,
 };
 
@@ -241,6 +249,22 @@ look_for (KnEntity *entity, gpointer data)
     kn_entity_free (entity);
 }
 
+/* A region that is not known yet is made. */
+static bool
+ensure_region (KnDb *db, const char *id, GError **error)
+{
+    g_autofree char *now = kn_db_now ();
+    bool known;
+
+    if (!has_row (db, &REGION_SELECT, id, &known, error))
+        return false;
+    return known
+           || kn_db_exec (
+               db, &REGION_INSERT,
+               KN_BIND (kn_text (id), kn_null (), kn_text (""), kn_text ("{}"), kn_text (now)),
+               NULL, error);
+}
+
 /* COMPAT: "region" is the older word for region_id, which Keystone still takes and shows. */
 static bool
 endpoint_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError **error)
@@ -265,28 +289,11 @@ endpoint_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError 
     if (!service.found) {
         g_autoptr (KnEntity) stored = kn_entity_load (db, &kn_services, service.id, error);
 
-        return stored != NULL;
+        if (!stored)
+            return false;
     }
-    return true;
-}
-
-/* A region that is not known yet is made. */
-static bool
-endpoint_written (KnDb *db, const KnEntity *entity, const KnEntity *old, GError **error)
-{
-    const char *region_id = kn_entity_get (entity, "region_id");
-    g_autofree char *now = kn_db_now ();
-    bool known;
-
-    if (!region_id)
-        return true;
-    if (!has_row (db, &REGION_SELECT, region_id, &known, error))
-        return false;
-    return known
-           || kn_db_exec (db, &REGION_INSERT,
-                          KN_BIND (kn_text (region_id), kn_null (), kn_text (""), kn_text ("{}"),
-                                   kn_text (now)),
-                          NULL, error);
+    region = kn_entity_get (entity, "region_id");
+    return !region || strcmp (region, identity->region) == 0 || ensure_region (db, region, error);
 }
 
 static bool
@@ -318,7 +325,6 @@ const KnResource kn_endpoints = {
     .new_id = kn_id_hex32,
     .elsewhere = endpoint_elsewhere,
     .prepare = endpoint_prepare,
-    .written = endpoint_written,
     .write_more = endpoint_write_more,
     .each_builtin = each_own_endpoint,
 };
@@ -328,7 +334,7 @@ static const KnRoute routes[] = {
       .data = &kn_regions },
     { "POST", "/v3/regions", kn_entity_handle_create, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
       .max_body = 64 * KIB, .data = &kn_regions },
-    { "GET", "/v3/regions/{id}", kn_entity_handle_show, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
+    { "GET", "/v3/regions/{id}", kn_entity_handle_show, .role = KN_ROLE_TOKEN, .run = KN_WORKER,
       .data = &kn_regions },
     { "PUT", "/v3/regions/{id}", put_region, .role = KN_ROLE_ADMIN, .run = KN_WORKER,
       .max_body = 64 * KIB, .data = &kn_regions },

@@ -15,7 +15,9 @@ enum {
     KN_ATTR_FIXED = 1 << 2,    /* set at creation; later only the same value is taken */
     KN_ATTR_SECRET = 1 << 3,   /* never shown, never filtered by */
     KN_ATTR_VIRTUAL = 1 << 5,  /* shown as null, has no column */
-    KN_ATTR_EMPTY = 1 << 4,    /* '' is a value; shown as null where it is NULLABLE too */
+    KN_ATTR_EMPTY
+    = 1
+      << 4, /* '' is a value; null is taken for it, and where it is NULLABLE too it is shown as null */
 };
 
 typedef struct {

@@ -27,6 +27,10 @@ read_text (const json_t *value, const KnAttr *attr, char **out_text, GError **er
         *out_text = NULL;
         return true;
     }
+    if (json_is_null (value) && (attr->flags & KN_ATTR_EMPTY)) {
+        *out_text = g_strdup ("");
+        return true;
+    }
     if (!text)
         return bad_value (error, attr, "a string");
     if (*text == '\0' && !(attr->flags & KN_ATTR_EMPTY))

@@ -38,8 +38,15 @@ extern const KnRouteTable kn_identity_assignment_routes;
 extern const KnRouteTable kn_identity_catalog_routes;
 extern const KnRouteTable kn_identity_credential_routes;
 
+/* Whose catalog it is; URLs that operators add may name them. */
+typedef struct {
+    const char *project_id; /* NULL: not scoped to a project */
+    const char *user_id;
+} KnCatalogFor;
+
 /* Writes `"catalog": […]`: our own services, then what operators have added. */
-bool kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, GError **error);
+bool kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, const KnCatalogFor *whom,
+                                GError **error);
 
 /* "admin", "internal", "public"; NULL-terminated. */
 extern const char *const kn_identity_interfaces[];

@@ -417,7 +417,7 @@ static const KnAttr project_attrs[] = {
     { "description", KN_ATTR_TEXT, 4096, KN_ATTR_EMPTY, "" },
     { "enabled", KN_ATTR_BOOL, 0, 0, "1" },
 };
-static const char *const project_elsewhere[] = { "tags", "is_domain", NULL };
+static const char *const project_elsewhere[] = { "tags", "is_domain", "parents", "subtree", NULL };
 
 const KnResource kn_projects = {
     .singular = "project",

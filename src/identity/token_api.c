@@ -282,7 +282,12 @@ write_token (KnJw *w, KnRequest *req, KnDb *db, const KnGrant *grant, GError **e
     write_scope (w, grant);
     if (grant->roles) {
         write_roles (w, grant->roles);
-        if (!kn_request_query (req, "nocatalog") && !kn_identity_write_catalog (w, req, db, error))
+
+        const KnCatalogFor whom
+            = { token->scope == KN_SCOPE_PROJECT ? grant->target->id : NULL, grant->user->id };
+
+        if (!kn_request_query (req, "nocatalog")
+            && !kn_identity_write_catalog (w, req, db, &whom, error))
             return false;
     }
     kn_jw_end (w);
@@ -395,7 +400,8 @@ show_catalog (KnRequest *req, GError **error)
         return false;
     }
     kn_jw_object (w);
-    if (!kn_identity_write_catalog (w, req, db, error))
+    if (!kn_identity_write_catalog (w, req, db, &(KnCatalogFor){ auth->project_id, auth->user_id },
+                                    error))
         return false;
     kn_jw_object_member (w, "links");
     kn_jw_format_member (w, "self", "%s/v3/auth/catalog", kn_request_base_url (req));

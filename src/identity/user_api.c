@@ -110,6 +110,8 @@ static const KnAttr user_attrs[] = {
     { "password", KN_ATTR_TEXT, MAX_PASSWORD, KN_ATTR_NULLABLE | KN_ATTR_SECRET, NULL },
 };
 
+static const char *const user_elsewhere[] = { "password_expires_at", "original_password", NULL };
+
 const KnResource kn_users = {
     .singular = "user",
     .plural = "users",
@@ -121,6 +123,7 @@ const KnResource kn_users = {
     .list = &USER_LIST,
     .remove = &USER_REMOVE,
     .new_id = kn_id_hex32,
+    .elsewhere = user_elsewhere,
     .prepare = user_prepare,
     .check = user_check,
     .written = user_written,

@@ -199,6 +199,8 @@ def test_project(w, project):
     subtree = w.i.get("/projects/%s?subtree_as_ids" % project["id"]).ok(200)["project"]["subtree"]
     assert subtree == {child["id"]: None}
     w.i.patch(path, {"project": {"domain_id": "elsewhere"}}).ok(400)
+    whole = w.i.patch(path, {"project": {**changed, "description": None}}).ok(200)["project"]
+    assert whole == {**changed, "description": ""}
     w.i.delete("/projects/" + project["id"]).ok(403)
     w.i.delete(path).ok(204)
     w.i.get(path).ok(404)
@@ -239,7 +241,9 @@ def test_user(w, project):
     assert "password" not in user and user["email"] == "a@b" and user["password_expires_at"] is None
     assert user["default_project_id"] == project["id"] and user["domain_id"] == "default"
     path = "/users/" + user["id"]
-    assert w.i.patch(path, {"user": {"email": None}}).ok(200)["user"]["email"] is None
+    changed = w.i.patch(path, {"user": {**user, "email": None}})
+    assert changed.ok(200)["user"] == {**user, "email": None}
+    assert changed.content.count(b"password_expires_at") == 1
     assert "'enabled'" in w.i.patch(path, {"user": {"enabled": "no"}}).ok(400)["error"]["message"]
     w.i.post("/users", {"user": {"name": "x", "domain_id": "nowhere"}}).ok(404)
     assert user["id"] in [u["id"] for u in w.i.get("/users?enabled=true&domain_id=default").ok(200)["users"]]
@@ -386,15 +390,17 @@ def test_added_catalog_entries(w):
     region = "Region %d" % next(NUMBER)
     service = w.make("service", type="object-store", name="swift")
     endpoint = w.i.post("/endpoints", {"endpoint": {"service_id": service["id"], "interface": "public", "region": region,
-                                                    "url": "http://swift"}}).ok(201)["endpoint"]
+                                                    "url": "http://swift/$(project_id)s"}}).ok(201)["endpoint"]
     assert endpoint["region"] == endpoint["region_id"] == region and endpoint["enabled"] is True
     assert w.i.get("/regions/%s" % region).ok(200)
     added = [s for s in w.i.get("/auth/catalog").ok(200)["catalog"] if s["id"] == service["id"]]
-    assert added[0]["endpoints"][0]["url"] == "http://swift"
+    assert added[0]["endpoints"][0]["url"] == "http://swift/" + w.i.client.project_id
     w.i.delete("/regions/%s" % region).ok(403)
     for bad in ({"interface": "secret"}, {"service_id": "nowhere"}, {"enabled": "yes"}):
         body = {"service_id": service["id"], "interface": "public", "url": "u", **bad}
         w.i.post("/endpoints", {"endpoint": body}).ok(400, 404)
+    w.i.patch("/endpoints/" + endpoint["id"], {"endpoint": {"region_id": "RegionOne"}}).ok(200)
+    assert len(w.i.get("/regions").ok(200)["regions"]) == 2
     w.i.delete("/services/" + service["id"]).ok(204)
     w.i.get("/endpoints/" + endpoint["id"]).ok(404)
     w.i.delete("/regions/%s" % region).ok(204)
