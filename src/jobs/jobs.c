@@ -35,6 +35,7 @@ kn_jobs_new (KnDbPool *pool, const char *owner, guint workers)
     g_mutex_init (&jobs->lock);
     g_cond_init (&jobs->work);
     g_cond_init (&jobs->ended);
+    g_cond_init (&jobs->stop);
     return jobs;
 }
 
@@ -49,7 +50,8 @@ kn_jobs_register (KnJobs *jobs, const KnJobKind *kind, gpointer data)
 {
     KnJobsKind *row = g_new0 (KnJobsKind, 1);
 
-    g_assert (jobs->threads->len == 0 && !g_hash_table_contains (jobs->kinds, kind->kind));
+    g_assert (kind->n_steps > 0 && jobs->threads->len == 0);
+    g_assert (!g_hash_table_contains (jobs->kinds, kind->kind));
     row->kind = kind;
     row->data = data;
     g_hash_table_insert (jobs->kinds, (gpointer)kind->kind, row);
@@ -267,6 +269,7 @@ kn_jobs_stop (KnJobs *jobs, guint grace_ms)
 
     jobs->stopping = true;
     g_cond_broadcast (&jobs->work);
+    g_cond_broadcast (&jobs->stop);
     while (jobs->n_alive > 0)
         if (!g_cond_wait_until (&jobs->ended, &jobs->lock, deadline))
             break;
@@ -286,6 +289,7 @@ kn_jobs_free (KnJobs *jobs)
     g_mutex_clear (&jobs->lock);
     g_cond_clear (&jobs->work);
     g_cond_clear (&jobs->ended);
+    g_cond_clear (&jobs->stop);
     g_free (jobs->owner);
     g_free (jobs);
 }

@@ -28,6 +28,7 @@ struct KnJobs {
     GMutex lock; /* for all below */
     GCond work;  /* something may be there to do, or the end */
     GCond ended; /* a worker has ended */
+    GCond stop;  /* .stopping was set; for workers that hold still */
     guint64 wakes;
     bool polling; /* one idle worker looks at the clock, the others sleep */
     bool stopping;

@@ -13,6 +13,8 @@
 #define UNKNOWN_KIND_PAUSE_US (60 * G_TIME_SPAN_SECOND)
 /* Recording is tried this often when the database is away; after that the step runs again later. */
 #define RECORD_TRIES 3
+/* A job whose state cannot be written is not begun again at once. */
+#define UNRECORDED_PAUSE_US (2 * G_TIME_SPAN_SECOND)
 
 void
 kn_job_free (KnJob *job)
@@ -162,6 +164,17 @@ pause_us (const KnJob *job)
     return pause - pause / 4 + g_random_int_range (0, (gint32)(pause / 4) + 1);
 }
 
+/* Holds this worker, and with it the object, for a while: the database takes nothing. */
+static void
+wait_unrecorded (KnJobs *jobs)
+{
+    gint64 deadline = g_get_monotonic_time () + UNRECORDED_PAUSE_US;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&jobs->lock);
+
+    while (!jobs->stopping && g_cond_wait_until (&jobs->stop, &jobs->lock, deadline))
+        continue; /* a spurious wake-up, or the end */
+}
+
 /* Gives the job back; if even that cannot be recorded, lease or restart bring it back. */
 static void
 postpone (KnJob *job, guint attempts, gint64 run_after_us, const GError *why)
@@ -169,8 +182,10 @@ postpone (KnJob *job, guint attempts, gint64 run_after_us, const GError *why)
     g_autoptr (GError) problem = NULL;
 
     if (!kn_store_job_postpone (job->db, job, attempts, run_after_us, why ? why->message : NULL,
-                                &problem))
+                                &problem)) {
         log_job (KN_LOG_WARNING, job, "cannot give a job back", problem);
+        wait_unrecorded (job->jobs);
+    }
     kn_jobs_wake_all (job->jobs);
 }
 
@@ -185,6 +200,7 @@ give_up (KnJob *job, const GError *why)
         job->kind->kind->failed (job, job->kind->data, why);
     if (!kn_store_job_finish (job->db, job, why->message, &problem)) {
         log_job (KN_LOG_WARNING, job, "cannot record that a job failed", problem);
+        wait_unrecorded (job->jobs);
         return;
     }
     count (job, &job->kind->failed);
@@ -286,6 +302,13 @@ kn_job_run (KnJob *job)
     } else if (!parse_payload (job, &error)) {
         job->payload = json_object ();
         give_up (job, error);
+    } else if (job->step >= job->kind->kind->n_steps) {
+        /* Written by a program whose kind had more steps. */
+        job->step = job->kind->kind->n_steps - 1;
+        if (record_progress (job, &error))
+            finish (job);
+        else
+            record_failed (job, error);
     } else {
         run_steps (job);
     }

@@ -22,6 +22,7 @@ KN_STMT (STATE, "SELECT state FROM jobs WHERE id=?");
 KN_STMT (RESULT, "SELECT result FROM jobs WHERE id=?");
 KN_STMT (COUNT, "SELECT COUNT(*) FROM jobs");
 KN_STMT (STEAL, "UPDATE jobs SET owner='other', fence=fence+1, lease_until=? WHERE id=?");
+KN_STMT (LEAP, "UPDATE jobs SET step=99 WHERE id=?");
 KN_STMT (AGE, "UPDATE jobs SET finished_at='2001-01-01 00:00:00' WHERE id=?");
 
 static const char log_table[]
@@ -52,7 +53,8 @@ typedef struct {
     guint wanted; /* RENDEZVOUS: that many steps have to be in at once */
     guint fail;   /* that many tries fail */
     KnErrorCode code;
-    bool hold; /* steps wait until this is false, or they are cancelled */
+    bool hold;        /* steps wait until this is false, or they are cancelled */
+    bool fail_record; /* the record of the next step two cannot be written */
     gint64 start_us;
 } Shared;
 
@@ -109,6 +111,9 @@ step_two (KnJob *job, gpointer data, GError **error)
 
     note (job, "two");
     count (shared, &shared->started);
+    if (shared->fail_record)
+        kn_db_fail_after (kn_job_db (job), 1);
+    shared->fail_record = false;
     if (shared->fail == 0)
         return true;
     shared->fail--;
@@ -572,18 +577,59 @@ test_unknown (const char *url)
     tear_down (&f);
 }
 
+/* What a step did cannot be written down: it runs again. */
+static void
+test_unrecorded (const char *url)
+{
+    Fixture f;
+    gint64 id;
+
+    set_up (&f, url);
+    f.shared.fail_record = true;
+    start (&f);
+    id = enqueue (&f, "plain", "a", NULL);
+    wait_for (&f.shared, &f.shared.finished, 1);
+    assert_log (f.db, "a", "one two two");
+    assert_text (f.db, &STATE, id, "done");
+    tear_down (&f);
+}
+
+/* A program whose kind had more steps has left the job. */
+static void
+test_beyond (const char *url)
+{
+    Fixture f;
+    gint64 id;
+
+    set_up (&f, url);
+    id = enqueue (&f, "plain", "a", NULL);
+    g_assert_true (kn_db_exec (f.db, &LEAP, KN_BIND (kn_int (id)), NULL, NULL));
+    start (&f);
+    wait_for (&f.shared, &f.shared.finished, 1);
+    assert_text (f.db, &STATE, id, "done");
+    assert_log (f.db, "a", "");
+    tear_down (&f);
+}
+
 typedef struct {
     const char *name, *engine;
     void (*run) (const char *url);
 } Case;
 
 static const Case cases[] = {
-    { "order", NULL, test_order },     { "parallel", NULL, test_parallel },
-    { "retry", NULL, test_retry },     { "failure", NULL, test_failure },
-    { "stop", NULL, test_stop },       { "stolen", "mariadb", test_stolen },
-    { "stale", NULL, test_stale },     { "prune", NULL, test_prune },
-    { "latency", NULL, test_latency }, { "crash", NULL, test_crash },
+    { "order", NULL, test_order },
+    { "parallel", NULL, test_parallel },
+    { "retry", NULL, test_retry },
+    { "failure", NULL, test_failure },
+    { "stop", NULL, test_stop },
+    { "stolen", "mariadb", test_stolen },
+    { "stale", NULL, test_stale },
+    { "prune", NULL, test_prune },
+    { "latency", NULL, test_latency },
+    { "crash", NULL, test_crash },
     { "unknown", NULL, test_unknown },
+    { "beyond", NULL, test_beyond },
+    { "unrecorded", NULL, test_unrecorded },
 };
 
 static void
