@@ -11,9 +11,16 @@ static enum MHD_Result
 answer (void *data, struct MHD_Connection *connection, const char *url, const char *method,
         const char *version, const char *upload, size_t *upload_len, void **request)
 {
-    struct MHD_Response *response
-        = MHD_create_response_from_buffer (body_len, body, MHD_RESPMEM_PERSISTENT);
+    static char seen;
+    struct MHD_Response *response;
     enum MHD_Result result;
+
+    /* An answer at the first call, before a body could come, would close the connection. */
+    if (*request == NULL) {
+        *request = &seen;
+        return MHD_YES;
+    }
+    response = MHD_create_response_from_buffer (body_len, body, MHD_RESPMEM_PERSISTENT);
 
     (void)MHD_add_response_header (response, "Content-Type", "application/json");
     result = MHD_queue_response (connection, MHD_HTTP_OK, response);

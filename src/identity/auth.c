@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "identity/auth_cache.h"
 
 #include <string.h>
 
@@ -342,8 +343,13 @@ kn_auth_authenticate (gpointer data, const char *text, KnAuth *out_auth, GError 
     KnIdentity *identity = data;
     KnDb *db = kn_db_thread (identity->db, error);
     g_auto (KnGrant) grant = { 0 };
+    guint64 version = 0;
 
-    if (!db || !kn_auth_resolve (identity, db, text, &grant, error))
+    if (!db)
+        return false;
+    if (kn_auth_cache_find (identity, db, text, &version, out_auth))
+        return true;
+    if (!kn_auth_resolve (identity, db, text, &grant, error))
         return false;
 
     KnAuth auth = {
@@ -361,6 +367,7 @@ kn_auth_authenticate (gpointer data, const char *text, KnAuth *out_auth, GError 
     } else if (grant.token.scope == KN_SCOPE_DOMAIN) {
         auth.domain_id = g_steal_pointer (&grant.target->id);
     }
+    kn_auth_cache_keep (identity, version, text, &auth);
     *out_auth = auth;
     return true;
 }

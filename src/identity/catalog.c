@@ -12,20 +12,48 @@ KN_STMT (CATALOG_ADDED, "SELECT e.service_id, e.id, e.interface, e.region_id, e.
                         "e.service_id AND s.enabled = 1"
                         " WHERE e.enabled = 1 ORDER BY e.service_id, e.interface, e.id");
 
-char *
-kn_identity_service_id (const KnService *service)
+static char *
+make_id (const char *kind, const char *type, const char *interface)
 {
-    g_autofree char *name = g_strconcat ("service:", service->type, NULL);
+    g_autofree char *name = g_strconcat (kind, ":", type, interface ? ":" : NULL, interface, NULL);
 
     return kn_id_from_name (name);
 }
 
-char *
-kn_identity_endpoint_id (const KnService *service, const char *interface)
+static void
+make_ids (KnIdentity *identity)
 {
-    g_autofree char *name = g_strdup_printf ("endpoint:%s:%s", service->type, interface);
+    while (identity->catalog[identity->n_ids])
+        identity->n_ids++;
+    identity->ids = g_new0 (KnCatalogIds, identity->n_ids);
+    for (guint i = 0; i < identity->n_ids; i++) {
+        const char *type = identity->catalog[i]->type;
 
-    return kn_id_from_name (name);
+        identity->ids[i].service = make_id ("service", type, NULL);
+        for (guint k = 0; kn_identity_interfaces[k]; k++)
+            identity->ids[i].endpoints[k] = make_id ("endpoint", type, kn_identity_interfaces[k]);
+    }
+}
+
+const KnCatalogIds *
+kn_identity_catalog_ids (KnIdentity *identity)
+{
+    if (g_once_init_enter (&identity->ids_ready)) {
+        make_ids (identity);
+        g_once_init_leave (&identity->ids_ready, 1);
+    }
+    return identity->ids;
+}
+
+void
+kn_identity_free_ids (KnIdentity *identity)
+{
+    for (guint i = 0; i < identity->n_ids; i++) {
+        g_free (identity->ids[i].service);
+        for (guint k = 0; k < G_N_ELEMENTS (identity->ids[i].endpoints); k++)
+            g_free (identity->ids[i].endpoints[k]);
+    }
+    g_free (identity->ids);
 }
 
 typedef struct {
@@ -149,21 +177,17 @@ write_added_endpoints (KnJw *w, const GPtrArray *list, const char *service_id,
 }
 
 static void
-write_own (KnJw *w, KnRequest *req, const KnService *service, const GPtrArray *list,
-           const KnCatalogFor *whom)
+write_own (KnJw *w, KnRequest *req, const KnService *service, const KnCatalogIds *ids,
+           const GPtrArray *list, const KnCatalogFor *whom)
 {
     const KnIdentity *identity = kn_request_service (req);
-    g_autofree char *service_id = kn_identity_service_id (service);
     g_autofree char *url = g_strconcat (kn_request_url_of (req, service->type),
                                         service->endpoint ? service->endpoint : "", NULL);
 
-    begin_service (w, service_id, service->type, service->name);
-    for (guint i = 0; kn_identity_interfaces[i]; i++) {
-        g_autofree char *id = kn_identity_endpoint_id (service, kn_identity_interfaces[i]);
-
-        write_endpoint (w, id, kn_identity_interfaces[i], identity->region, url);
-    }
-    write_added_endpoints (w, list, service_id, whom);
+    begin_service (w, ids->service, service->type, service->name);
+    for (guint i = 0; kn_identity_interfaces[i]; i++)
+        write_endpoint (w, ids->endpoints[i], kn_identity_interfaces[i], identity->region, url);
+    write_added_endpoints (w, list, ids->service, whom);
     end_service (w);
 }
 
@@ -171,7 +195,8 @@ bool
 kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, const KnCatalogFor *whom,
                            GError **error)
 {
-    const KnIdentity *identity = kn_request_service (req);
+    KnIdentity *identity = kn_request_service (req);
+    const KnCatalogIds *ids = kn_identity_catalog_ids (identity);
     g_autoptr (GPtrArray) list = load_added (db, error);
     const char *last = "";
 
@@ -179,7 +204,7 @@ kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, const KnCatalogFor
         return false;
     kn_jw_array_member (w, "catalog");
     for (guint i = 0; identity->catalog[i]; i++)
-        write_own (w, req, identity->catalog[i], list, whom);
+        write_own (w, req, identity->catalog[i], &ids[i], list, whom);
     for (guint i = 0; i < list->len; i++) {
         const Added *added = g_ptr_array_index (list, i);
 

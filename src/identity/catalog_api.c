@@ -169,11 +169,11 @@ put_region (KnRequest *req, GError **error)
 static void
 each_own_service (KnRequest *req, void (*visit) (KnEntity *entity, gpointer data), gpointer data)
 {
-    const KnIdentity *identity = kn_request_service (req);
+    KnIdentity *identity = kn_request_service (req);
+    const KnCatalogIds *ids = kn_identity_catalog_ids (identity);
 
     for (guint i = 0; identity->catalog[i]; i++) {
-        KnEntity *entity
-            = kn_entity_new (&kn_services, kn_identity_service_id (identity->catalog[i]));
+        KnEntity *entity = kn_entity_new (&kn_services, g_strdup (ids[i].service));
 
         kn_entity_take (entity, "type", g_strdup (identity->catalog[i]->type));
         kn_entity_take (entity, "name", g_strdup (identity->catalog[i]->name));
@@ -214,17 +214,16 @@ const KnResource kn_services = {
 static void
 each_own_endpoint (KnRequest *req, void (*visit) (KnEntity *entity, gpointer data), gpointer data)
 {
-    const KnIdentity *identity = kn_request_service (req);
+    KnIdentity *identity = kn_request_service (req);
+    const KnCatalogIds *ids = kn_identity_catalog_ids (identity);
 
     for (guint i = 0; identity->catalog[i]; i++) {
         const KnService *service = identity->catalog[i];
-        g_autofree char *service_id = kn_identity_service_id (service);
 
         for (guint k = 0; kn_identity_interfaces[k]; k++) {
-            KnEntity *entity = kn_entity_new (
-                &kn_endpoints, kn_identity_endpoint_id (service, kn_identity_interfaces[k]));
+            KnEntity *entity = kn_entity_new (&kn_endpoints, g_strdup (ids[i].endpoints[k]));
 
-            kn_entity_take (entity, "service_id", g_strdup (service_id));
+            kn_entity_take (entity, "service_id", g_strdup (ids[i].service));
             kn_entity_take (entity, "interface", g_strdup (kn_identity_interfaces[k]));
             kn_entity_take (entity, "region_id", g_strdup (identity->region));
             kn_entity_take (entity, "url",

@@ -4,6 +4,8 @@
 
 #include "http/fault.h"
 
+#include <sodium.h>
+
 /* Every *_api.c of this folder. */
 static const KnRouteTable *const route_tables[] = {
     &kn_identity_version_routes,    &kn_identity_token_routes,   &kn_identity_reach_routes,
@@ -40,6 +42,7 @@ kn_identity_new (const KnIdentityOptions *options, GError **error)
         = (gint64)(options->token_lifetime_s ? options->token_lifetime_s : 3600) * G_USEC_PER_SEC;
     identity->catalog = options->catalog;
     identity->region = g_strdup (options->region);
+    randombytes_buf (&identity->serial, sizeof identity->serial);
     identity->routes = collect_routes ();
     identity->service = (KnService){
         .type = "identity",
@@ -62,6 +65,7 @@ kn_identity_free (KnIdentity *identity)
         return;
     kn_passwords_free (identity->passwords);
     kn_token_keys_free (identity->keys);
+    kn_identity_free_ids (identity);
     g_array_unref (identity->routes);
     g_free (identity->region);
     g_free (identity);

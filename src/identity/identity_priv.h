@@ -6,6 +6,11 @@
 #include "identity/password.h"
 #include "identity/token.h"
 
+/* Ids of one of our own catalog entries. */
+typedef struct {
+    char *service, *endpoints[3]; /* as kn_identity_interfaces */
+} KnCatalogIds;
+
 struct KnIdentity {
     KnService service;
     KnDbPool *db;
@@ -14,6 +19,10 @@ struct KnIdentity {
     gint64 token_lifetime_us;
     const KnService *const *catalog;
     char *region;
+    guint64 serial;  /* random: tells this object from earlier ones at the same address */
+    gsize ids_ready; /* for g_once_init_enter(): the catalog is complete only when requests come */
+    KnCatalogIds *ids; /* as @catalog */
+    guint n_ids;
     GArray *routes; /* of KnRoute: all routes of the service */
 };
 
@@ -51,6 +60,6 @@ bool kn_identity_write_catalog (KnJw *w, KnRequest *req, KnDb *db, const KnCatal
 /* "admin", "internal", "public"; NULL-terminated. */
 extern const char *const kn_identity_interfaces[];
 
-/* The ids of our own catalog entries, always the same; caller frees. */
-char *kn_identity_service_id (const KnService *service);
-char *kn_identity_endpoint_id (const KnService *service, const char *interface);
+/* The ids of our own catalog entries, always the same. Borrowed. */
+const KnCatalogIds *kn_identity_catalog_ids (KnIdentity *identity);
+void kn_identity_free_ids (KnIdentity *identity);

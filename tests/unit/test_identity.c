@@ -156,6 +156,46 @@ test_revoked_and_expired (Fixture *f, gconstpointer unused)
     assert_refused (f, late);
 }
 
+KN_STMT (SET_ENABLED, "UPDATE users SET enabled = ? WHERE name = 'admin'");
+
+static gpointer
+disable_elsewhere (gpointer data)
+{
+    KnDb *db = kn_db_thread (data, NULL);
+
+    g_assert_true (kn_db_exec (db, &SET_ENABLED, KN_BIND (kn_int (0)), NULL, NULL));
+    return NULL;
+}
+
+static bool
+is_good (Fixture *f, const char *text)
+{
+    KnAuth auth = { 0 };
+    bool good = kn_auth_authenticate (f->identity, text, &auth, NULL);
+
+    if (good)
+        g_assert_cmpstr (auth.user_name, ==, "admin");
+    kn_auth_clear (&auth);
+    return good;
+}
+
+/* What is remembered of a token ends with the next commit, by this connection or another. */
+static void
+test_changes_are_noticed (Fixture *f, gconstpointer unused)
+{
+    kn_autosecret text = log_in (f);
+
+    for (guint i = 0; i < 3; i++)
+        g_assert_true (is_good (f, text));
+    g_assert_true (kn_db_exec (f->db, &SET_ENABLED, KN_BIND (kn_int (0)), NULL, NULL));
+    g_assert_false (is_good (f, text));
+    g_assert_true (kn_db_exec (f->db, &SET_ENABLED, KN_BIND (kn_int (1)), NULL, NULL));
+    for (guint i = 0; i < 3; i++)
+        g_assert_true (is_good (f, text));
+    g_thread_join (g_thread_new ("other", disable_elsewhere, f->pool));
+    g_assert_false (is_good (f, text));
+}
+
 static void
 test_new_password_ends_tokens (Fixture *f, gconstpointer unused)
 {
@@ -238,6 +278,7 @@ main (int argc, char **argv)
     ADD ("/identity/refusals-sound-alike", test_refusals_sound_alike);
     ADD ("/identity/rescope-keeps-expiry", test_rescope_keeps_expiry);
     ADD ("/identity/revoked-and-expired", test_revoked_and_expired);
+    ADD ("/identity/changes-are-noticed", test_changes_are_noticed);
     ADD ("/identity/new-password-ends-tokens", test_new_password_ends_tokens);
     ADD ("/identity/forged-tokens", test_forged_tokens);
     ADD ("/identity/rotated-keys", test_rotated_keys);
