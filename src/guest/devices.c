@@ -437,15 +437,15 @@ static void
 decide_pcie_ports (KnDraft *draft)
 {
     guint configured = draft->config->pcie_ports;
-    if (!draft->q35)
+    if (!draft->q35 || kn_frozen (draft, "address controller pci 1"))
         return;
     if (configured) {
         kn_because (draft, &rule_pcie, "config num_pcie_ports");
         write_pcie_ports (draft, configured);
     } else if (!draft->profile->like_nova) {
+        guint n = MIN (count_pcie_devices (draft) + SPARE_PCIE_PORTS, MAX_PCIE_PORTS);
         kn_because (draft, &rule_spare, NULL);
-        write_pcie_ports (draft,
-                          MIN (count_pcie_devices (draft) + SPARE_PCIE_PORTS, MAX_PCIE_PORTS));
+        write_pcie_ports (draft, n);
     }
 }
 

@@ -97,21 +97,22 @@ const char *kn_freeze (KnDraft *draft, const char *key, const char *value);
 const char *kn_frozen (const KnDraft *draft, const char *key);
 
 /* The concepts, in the order of the domain's elements. */
-bool kn_choose_machine (KnDraft *draft, GError **error);  /* firmware.c */
-bool kn_choose_slots (KnDraft *draft, GError **error);    /* slots.c */
-bool kn_choose_numa (KnDraft *draft, GError **error);     /* numa.c */
-bool kn_decide_names (KnDraft *draft, GError **error);    /* names.c */
-bool kn_decide_memory (KnDraft *draft, GError **error);   /* memory.c */
-bool kn_decide_vcpus (KnDraft *draft, GError **error);    /* numa.c */
-bool kn_decide_metadata (KnDraft *draft, GError **error); /* names.c */
-bool kn_decide_firmware (KnDraft *draft, GError **error); /* firmware.c */
-bool kn_decide_features (KnDraft *draft, GError **error); /* features.c */
-bool kn_decide_clock (KnDraft *draft, GError **error);    /* clock.c */
-bool kn_decide_cpu (KnDraft *draft, GError **error);      /* cpu.c */
-bool kn_decide_disks (KnDraft *draft, GError **error);    /* disks.c */
-bool kn_decide_nics (KnDraft *draft, GError **error);     /* nics.c */
-bool kn_decide_devices (KnDraft *draft, GError **error);  /* devices.c */
-void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);    /* hyperv.c */
+bool kn_choose_machine (KnDraft *draft, GError **error);   /* firmware.c */
+bool kn_choose_slots (KnDraft *draft, GError **error);     /* slots.c */
+bool kn_choose_numa (KnDraft *draft, GError **error);      /* numa.c */
+bool kn_decide_names (KnDraft *draft, GError **error);     /* names.c */
+bool kn_decide_memory (KnDraft *draft, GError **error);    /* memory.c */
+bool kn_decide_vcpus (KnDraft *draft, GError **error);     /* numa.c */
+bool kn_decide_metadata (KnDraft *draft, GError **error);  /* names.c */
+bool kn_decide_firmware (KnDraft *draft, GError **error);  /* firmware.c */
+bool kn_decide_features (KnDraft *draft, GError **error);  /* features.c */
+bool kn_decide_clock (KnDraft *draft, GError **error);     /* clock.c */
+bool kn_decide_cpu (KnDraft *draft, GError **error);       /* cpu.c */
+bool kn_decide_disks (KnDraft *draft, GError **error);     /* disks.c */
+bool kn_decide_nics (KnDraft *draft, GError **error);      /* nics.c */
+bool kn_decide_devices (KnDraft *draft, GError **error);   /* devices.c */
+bool kn_decide_addresses (KnDraft *draft, GError **error); /* addresses.c */
+void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);     /* hyperv.c */
 
 /* firmware.c */
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */

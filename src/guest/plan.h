@@ -41,6 +41,10 @@ char *kn_guest_plan_format_xml (const KnGuestPlan *plan, GError **error);
  * start and handed back in KnGuestFacts.identity. New reference. */
 GHashTable *kn_guest_plan_identity (const KnGuestPlan *plan);
 
+/* Adds to @identity the PCI addresses that libvirt gave to the devices of @domain_xml (a persistent definition), so that later
+ * definitions leave each device in its slot whatever hardware comes and goes. Errors: VIRT: it is no domain XML. */
+bool kn_guest_identity_learn (GHashTable *identity, const char *domain_xml, GError **error);
+
 /* Likely mistakes in image properties: `os_type=Windows`, `image.os_type`, `hw_max_sockets`. Array of KnGuestHint. */
 typedef struct {
     char *property, *value, *message, *suggestion;
