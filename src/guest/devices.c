@@ -322,7 +322,9 @@ check_tpm (const KnDraft *draft, KnSaid version, KnSaid model, GError **error)
         kn_guest_fail (
             error, "driver/Invalid",
             "A TPM was asked for (%s), but this host cannot emulate one: swtpm is missing.",
-            version.source);
+            version.text ? version.source
+            : model.text ? model.source
+                         : "os_version");
         return false;
     }
     return true;
@@ -338,39 +340,47 @@ write_tpm (KnDraft *draft, const char *version, const char *model)
         kn_decide (draft, "devices/tpm/backend/encryption/@secret", draft->host->tpm_secret);
 }
 
-/* A model without a version is no TPM in Nova; in our profiles it is one of version 2.0. */
+static void
+keep_tpm (KnDraft *draft, KnSaid version)
+{
+    const char *frozen = kn_frozen (draft, "tpm_version");
+    if (kn_is (version, frozen))
+        kn_because (draft, &rule_tpm_said, version.source);
+    else if (kn_wants_windows_firmware (draft))
+        kn_because (draft, &rule_tpm_windows, "os_version");
+    else
+        kn_because (draft, &rule_tpm_frozen, "hardware identity");
+    write_tpm (draft, frozen, kn_frozen (draft, "tpm_model"));
+}
+
+/* A model without a version is no TPM in Nova; in our profiles it is one of version 2.0. A guest that has none gets none later:
+ * hardware is added at rebuild. */
 static bool
 decide_tpm (KnDraft *draft, GError **error)
 {
-    KnSaid version, model;
-    bool ours = draft->profile->own_tpm_key, first = !draft->facts->identity;
-    const char *frozen = kn_frozen (draft, "tpm_version");
+    KnSaid version, model = { NULL, NULL };
+    bool ours = draft->profile->own_tpm_key;
     if (!kn_pick (draft, "hw_tpm_version", &version, error))
         return false;
     if ((version.text || ours) && !kn_pick (draft, "hw_tpm_model", &model, error))
         return false;
-    if (!version.text && !ours)
+    if (kn_frozen (draft, "tpm_version"))
+        keep_tpm (draft, version);
+    if (draft->facts->identity)
         return true;
 
-    bool by_rule = !version.text && kn_wants_windows_firmware (draft) && draft->uefi;
-    bool by_model = !version.text && model.text;
-    if (frozen) {
-        kn_because (draft, &rule_tpm_frozen, "hardware identity");
-        write_tpm (draft, frozen, kn_frozen (draft, "tpm_model"));
-        return true;
-    }
-    if (!first || (!version.text && !by_model && !by_rule)) /* hardware is added at rebuild only */
+    bool by_rule = draft->uefi && kn_wants_windows_firmware (draft);
+    KnSaid said = version.text ? version : model;
+    if (!said.text && !by_rule)
         return true;
     if (!check_tpm (draft, version, model, error))
         return false;
-    kn_because (draft, by_rule ? &rule_tpm_windows : &rule_tpm_said,
-                version.text ? version.source
-                : by_model   ? model.source
-                             : "os_version");
+    kn_because (draft, said.text ? &rule_tpm_said : &rule_tpm_windows,
+                said.text ? said.source : "os_version");
     write_tpm (draft, version.text ? version.text : "2.0",
-               model.text ? model.text
-               : by_rule  ? "tpm-crb"
-                          : "tpm-tis");
+               model.text  ? model.text
+               : said.text ? "tpm-tis"
+                           : "tpm-crb");
     return true;
 }
 

@@ -63,13 +63,12 @@ because_of_bus (const Writing *w)
 {
     KnDraft *draft = w->draft;
     bool cdrom = strcmp (w->slot->device, "cdrom") == 0;
-    const char *key = cdrom ? "cdrom_bus" : "disk_bus";
+    bool held = cdrom ? draft->slots->cdrom_bus_held : draft->slots->disk_bus_held;
     KnSaid said = kn_property (draft, cdrom ? "hw_cdrom_bus" : "hw_disk_bus");
-    const char *frozen = kn_frozen (draft, key);
 
     if (w->slot->disk->bus)
         kn_because (draft, &rule_bus_disk, "block device");
-    else if (frozen && g_strcmp0 (frozen, said.text) != 0)
+    else if (held)
         kn_because (draft, &rule_bus_frozen, "hardware identity");
     else if (said.text)
         kn_because (draft, &rule_bus_said, said.source);

@@ -132,8 +132,7 @@ kn_wants_windows_firmware (const KnDraft *draft)
     const KnWindows *windows = kn_draft_windows (draft);
     const KnGuestHost *host = draft->host;
     bool can = !draft->host_known || (host->uefi && host->secure_boot && host->tpm);
-    return draft->profile->implied_firmware && !draft->facts->identity && windows
-           && windows->firmware && draft->q35 && can;
+    return draft->profile->implied_firmware && windows && windows->firmware && draft->q35 && can;
 }
 
 bool
@@ -191,9 +190,9 @@ decide_machine (KnDraft *draft)
     kn_because (draft, &rule_arch, arch.text ? arch.source : "host");
     kn_decide (draft, "os/type/@arch", draft->arch);
 
-    const char *frozen = kn_frozen (draft, "machine");
+    bool held = kn_is_held (draft, "machine", pin (draft, wish_machine (draft)));
     bool pinned = said.text && strcmp (said.text, draft->machine) != 0;
-    if (frozen && (!said.text || strcmp (pin (draft, said.text), frozen) != 0))
+    if (held)
         kn_because (draft, &rule_machine_frozen, "hardware identity");
     else if (!said.text && !draft->profile->like_nova && draft->x86 && wants_ide (draft))
         kn_because (draft, &rule_machine_ide, "hw_disk_bus");
@@ -287,11 +286,10 @@ decide_uefi (KnDraft *draft, GError **error)
     else
         kn_because (draft, &rule_uefi, firmware.text ? firmware.source : NULL);
     decide_loader (draft, secure);
-    if (secure) {
+    if (secure)
         kn_decide (draft,
                    draft->profile->like_nova ? "features/smm/smm/@state" : "features/smm/@state",
                    "on");
-    }
     return true;
 }
 

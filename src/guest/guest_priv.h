@@ -95,6 +95,8 @@ void kn_leave_out (KnDraft *draft, const char *path);
 /* identity.c: what is frozen at first start. Gives the frozen value of @key, else freezes @value. */
 const char *kn_freeze (KnDraft *draft, const char *key, const char *value);
 const char *kn_frozen (const KnDraft *draft, const char *key);
+/* Whether @key was frozen as something else than the rules would make of it now. */
+bool kn_is_held (const KnDraft *draft, const char *key, const char *wish);
 
 /* The concepts, in the order of the domain's elements. */
 bool kn_choose_machine (KnDraft *draft, GError **error);   /* firmware.c */
@@ -131,6 +133,7 @@ typedef struct {
 #define KN_MAX_SLOTS 64
 struct KnSlots {
     const char *disk_bus, *cdrom_bus;
+    bool disk_bus_held, cdrom_bus_held;
     KnSlot slots[KN_MAX_SLOTS];
     gsize n;
     const KnSlot *root;

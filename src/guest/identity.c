@@ -11,6 +11,13 @@ kn_frozen (const KnDraft *draft, const char *key)
     return identity ? g_hash_table_lookup (identity, key) : NULL;
 }
 
+bool
+kn_is_held (const KnDraft *draft, const char *key, const char *wish)
+{
+    const char *frozen = kn_frozen (draft, key);
+    return frozen && g_strcmp0 (frozen, wish) != 0;
+}
+
 const char *
 kn_freeze (KnDraft *draft, const char *key, const char *value)
 {

@@ -125,7 +125,6 @@ choose_model (Wiring *w, GError **error)
 {
     KnDraft *draft = w->draft;
     KnSaid said = kn_property (draft, "hw_vif_model");
-    const char *frozen = kn_frozen (draft, "vif_model");
     bool driverless = draft->windows && !draft->profile->like_nova
                       && draft->facts->os.virtio == KN_GUEST_DRIVERS_ABSENT;
     const char *model = said.text ? said.text : driverless ? "e1000e" : "virtio";
@@ -135,7 +134,7 @@ choose_model (Wiring *w, GError **error)
     w->model = kn_freeze (draft, "vif_model", model);
     if (!check_model (draft, w->model, error))
         return false;
-    if (frozen && g_strcmp0 (frozen, said.text) != 0)
+    if (kn_is_held (draft, "vif_model", model))
         kn_because (draft, &rule_model_frozen, "hardware identity");
     else if (said.text)
         kn_because (draft, &rule_model_said, said.source);

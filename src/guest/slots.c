@@ -67,10 +67,12 @@ choose_buses (KnDraft *draft, struct KnSlots *slots, GError **error)
     KnSaid disk = kn_property (draft, "hw_disk_bus"), cdrom = kn_property (draft, "hw_cdrom_bus");
     if (!check_bus (draft, disk, error) || !check_bus (draft, cdrom, error))
         return false;
-    slots->disk_bus
-        = kn_freeze (draft, "disk_bus", disk.text ? disk.text : default_disk_bus (draft));
-    slots->cdrom_bus
-        = kn_freeze (draft, "cdrom_bus", cdrom.text ? cdrom.text : default_cdrom_bus (draft));
+    const char *disk_wish = disk.text ? disk.text : default_disk_bus (draft);
+    const char *cdrom_wish = cdrom.text ? cdrom.text : default_cdrom_bus (draft);
+    slots->disk_bus = kn_freeze (draft, "disk_bus", disk_wish);
+    slots->disk_bus_held = kn_is_held (draft, "disk_bus", disk_wish);
+    slots->cdrom_bus = kn_freeze (draft, "cdrom_bus", cdrom_wish);
+    slots->cdrom_bus_held = kn_is_held (draft, "cdrom_bus", cdrom_wish);
     return true;
 }
 
