@@ -177,27 +177,53 @@ format_decisions (const KnGuestPlan *plan)
     return kn_jw_finish (w, NULL);
 }
 
-bool
-kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
+static bool
+define_once (KnServerWork *work, const KnGuestFacts *facts, KnServerPlan *out_plan,
+             GHashTable **out_identity, GError **error)
 {
-    g_auto (KnServerFacts) facts = { 0 };
-    g_autoptr (KnGuestPlan) plan = NULL;
-    g_autoptr (GHashTable) identity = NULL;
-    g_autofree char *xml = NULL;
+    g_autoptr (KnGuestPlan) plan = kn_guest_plan_new (facts, error);
+    g_autofree char *xml = plan != NULL ? kn_guest_plan_format_xml (plan, error) : NULL;
+    g_autofree char *defined = NULL;
 
-    if (!kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error))
-        return false;
-    plan = kn_guest_plan_new (&facts.facts, error);
-    xml = plan != NULL ? kn_guest_plan_format_xml (plan, error) : NULL;
     if (xml == NULL || !kn_domain_define (work->host, xml, error))
         return false;
+    defined = kn_domain_load_xml (work->host, work->server->uuid, false, error);
+    if (defined == NULL)
+        return false;
 
-    identity = kn_guest_plan_identity (plan);
+    g_autoptr (GHashTable) identity = kn_guest_plan_identity (plan);
+    if (!kn_guest_identity_learn (identity, defined, error))
+        return false;
+
     *out_plan = (KnServerPlan){
         .identity = kn_json_table_format (identity),
         .xml = g_steal_pointer (&xml),
         .plan = format_decisions (plan),
     };
+    *out_identity = g_steal_pointer (&identity);
+
+    return true;
+}
+
+/* The first definition lets libvirt choose the slots, the second writes them down: from then on nothing moves. */
+bool
+kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
+{
+    g_auto (KnServerFacts) facts = { 0 };
+    g_autoptr (GHashTable) first = NULL;
+    g_autoptr (GHashTable) second = NULL;
+    KnServerPlan plan = { 0 };
+
+    if (!kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error)
+        || !define_once (work, &facts.facts, &plan, &first, error))
+        return false;
+    if (facts.facts.identity == NULL) {
+        kn_server_plan_clear (&plan);
+        facts.facts.identity = first;
+        if (!define_once (work, &facts.facts, &plan, &second, error))
+            return false;
+    }
+    *out_plan = plan;
 
     return true;
 }
