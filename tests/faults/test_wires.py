@@ -41,11 +41,14 @@ class World:
     def __init__(self, cloud):
         self.cloud = cloud
         self.admin = cloud.admin()
-        with open(guests.image("rtc", "img"), "rb") as f:
-            body = {"name": "rtc", "disk_format": "raw", "container_format": "bare"}
-            self.image = self.admin.image.post("/images", body).ok(201)["id"]
-            self.admin.image.call("PUT", "/images/%s/file" % self.image, data=f.read(),
-                                  headers={"Content-Type": "application/octet-stream"}).ok(204)
+        self.image = self.upload("rtc")
+
+    def upload(self, name):
+        body = {"name": name, "disk_format": "qcow2", "container_format": "bare", "os_type": "linux"}
+        image = self.admin.image.post("/images", body).ok(201)["id"]
+        with open(guests.image(name), "rb") as f:
+            self.admin.image.call("PUT", "/images/%s/file" % image, data=f, headers={"Content-Type": "application/octet-stream"}).ok(204)
+        return image
 
     def network(self, name="net001", cidr="192.168.2.0/24"):
         network = self.admin.network.post("/networks", {"network": {"name": name}}).ok(201)["network"]["id"]
@@ -116,6 +119,25 @@ def test_two_networks_with_one_range(world):
         world.admin.network.delete("/networks/" + network).ok(204)
     assert ours() == (set(), set(), set())
     assert os.listdir(world.cloud.data + "/networks") == []
+
+
+@pytest.mark.slow
+def test_guests_get_their_addresses(world):
+    """Two linux guests on two networks of one range ask for an address and get the one of their port."""
+    image = world.upload("linux")
+    networks = [world.network("first"), world.network("second")]
+    servers = [world.boot(networks[0], imageRef=image), world.boot(*networks, imageRef=image)]
+    for server in servers:
+        guests.wait_status(world.admin, server)
+        expected = {p["fixed_ips"][0]["ip_address"] for p in world.ports(server)}
+        said = wait_for(lambda s=server, n=len(expected): len(a := guests.facts(guests.console_of(world.admin, s)).get("ADDRESS", [])) >= n and a,
+                        120, "address of " + server, pause=1)
+        assert {line.split()[1].split("/")[0] for line in said} == expected
+        assert all(line.split()[1].endswith("/24") and line.split()[3] == "192.168.2.1" for line in said)
+    world.delete(*servers)
+    for network in networks:
+        world.admin.network.delete("/networks/" + network).ok(204)
+    assert ours() == (set(), set(), set())
 
 
 @pytest.mark.parametrize("part", ["bridge", "dnsmasq"])
