@@ -185,12 +185,11 @@ bool
 kn_port_create (KnDb *db, const KnScope *scope, KnPortRow *port, GError **error)
 {
     bool wished = kn_object_has (&port->base, "fixed_ips");
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
 
     replace_nulls (port);
     if (!kn_net_load (db, scope, port->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
 
     if (!check_rights (scope, net, port, error) || !choose_groups (db, scope, port, error))
         return false;
@@ -288,11 +287,10 @@ update (KnDb *db, const KnScope *scope, KnObject *object, KnObject *change, KnEf
     bool groups = kn_object_has (change, "security_groups");
     g_autofree char *mac_before = g_strdup (port->mac);
     g_autoptr (GPtrArray) had = NULL;
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
 
     if (!kn_net_load (db, &(KnScope){ .admin = true }, port->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
     if (!check_rights (scope, net, request, error))
         return false;
 
@@ -321,7 +319,7 @@ remove_port (KnDb *db, const KnScope *scope, KnObject *object, KnEffects *effect
 {
     const KnPortRow *port = (const KnPortRow *)object;
     bool answered_dhcp = strcmp (port->device_owner, KN_DHCP_OWNER) == 0;
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
 
     note_effects (effects, port, true);
     if (!kn_store_port_delete (db, object->id, error)
@@ -332,7 +330,6 @@ remove_port (KnDb *db, const KnScope *scope, KnObject *object, KnEffects *effect
 
     if (!kn_net_load (db, &(KnScope){ .admin = true }, port->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
     return kn_port_ensure_dhcp (db, net, error);
 }
 

@@ -44,16 +44,13 @@ visible (KnDb *db, const KnScope *scope, const KnObject *object)
 {
     const KnSubnet *subnet = (const KnSubnet *)object;
     g_autoptr (GError) ignored = NULL;
-    KnNet *net = NULL;
-    bool shared;
+    g_autoptr (KnNet) net = NULL;
 
     if (scope->admin || g_strcmp0 (object->project_id, scope->project_id) == 0)
         return true;
     if (!kn_net_load (db, scope, subnet->network_id, &net, &ignored))
         return false;
-    shared = net->shared;
-    kn_object_free (net);
-    return shared;
+    return net->shared;
 }
 
 static bool bad (GError **error, const char *type, const char *format, ...) G_GNUC_PRINTF (3, 4);
@@ -271,12 +268,11 @@ static bool
 create (KnDb *db, const KnScope *scope, KnObject *object, KnEffects *effects, GError **error)
 {
     KnSubnet *subnet = (KnSubnet *)object;
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
     KnCidr cidr;
 
     if (!kn_net_load (db, scope, subnet->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
 
     if (!scope->admin && g_strcmp0 (net->base.project_id, scope->project_id) != 0) {
         kn_error_public_type (error, KN_ERROR_FORBIDDEN, "PolicyNotAuthorized",
@@ -325,14 +321,13 @@ update (KnDb *db, const KnScope *scope, KnObject *object, KnObject *change, KnEf
 {
     KnSubnet *subnet = (KnSubnet *)object;
     bool moves_gateway = kn_object_has (change, "gateway_ip");
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
     KnCidr cidr;
 
     object->present = change->present;
     kn_object_apply (object, change);
     if (!kn_net_load (db, &(KnScope){ .admin = true }, subnet->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
 
     if (!check_cidr (subnet, &cidr, error)
         || (moves_gateway
@@ -351,11 +346,10 @@ remove_subnet (KnDb *db, const KnScope *scope, KnObject *object, KnEffects *effe
 {
     const KnSubnet *subnet = (const KnSubnet *)object;
     bool in_use = false;
-    KnNet *net = NULL;
+    g_autoptr (KnNet) net = NULL;
 
     if (!kn_net_load (db, &(KnScope){ .admin = true }, subnet->network_id, &net, error))
         return false;
-    g_autoptr (KnNet) owned = net;
 
     /* An address that follows from a hardware address is nobody's choice and goes with the range. */
     if (!kn_subnet_is_auto (subnet) && !kn_store_subnet_in_use (db, object->id, &in_use, error))

@@ -110,9 +110,9 @@ def test_network(demo):
 
 
 @pytest.mark.parametrize("body", [
-    {}, {"network": []}, {"network": {"nam": "x"}}, {"network": {"name": 5}}, {"network": {"name": "x" * 256}},
+    {}, {"network": []}, {"network": {"colour": "x"}}, {"network": {"name": 5}}, {"network": {"name": "x" * 256}},
     {"network": {"status": "DOWN"}}, {"network": {"admin_state_up": "perhaps"}}, {"network": {"mtu": 67}}, {"networks": []},
-    {"networks": [{"name": "x"}, {"nam": "x"}]}, {"network": {"name": "x"}, "more": 1}, {"network": {"tenant_id": "f" * 32}}])
+    {"networks": [{"name": "x"}, {"colour": "x"}]}, {"network": {"name": "x"}, "more": 1}, {"network": {"tenant_id": "f" * 32}}])
 def test_network_with_a_bad_body(demo, body):
     before = listed(demo, "/networks")
     demo.network.post("/networks", body).ok(400)
@@ -549,6 +549,15 @@ def test_rule_with_two_remotes(demo, group):
     rule = rule_call(demo, group, remote_group_id=group).ok(201)["security_group_rule"]
     assert rule["id"] in listed(demo, "/security-group-rules?security_group_id=" + group)
     demo.network.delete("/security-group-rules/" + rule["id"]).ok(204)
+
+
+@pytest.mark.parametrize("protocol,low,high,words", [
+    ("tcp", -16, 80, "Invalid value for port -16"), ("tcp", 80, 79, "port_range_min must be <= port_range_max"),
+    ("tcp", 80, 65536, "Invalid value for port 65536"), ("icmp", 1, 256, "Invalid value for ICMP code"),
+    ("icmp", None, 6, "ICMP type (port-range-min) is missing"), ("icmp", 300, 1, "Invalid value for ICMP type")])
+def test_words_that_clients_look_for(demo, group, protocol, low, high, words):
+    answer = rule_call(demo, group, protocol=protocol, port_range_min=low, port_range_max=high)
+    assert words in answer.ok(400)["NeutronError"]["message"]
 
 
 def test_a_strangers_group(stranger, group):

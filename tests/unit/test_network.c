@@ -224,7 +224,7 @@ test_bodies (void)
     } cases[] = {
         { "{\"name\": \"n\"}", false, -1 },
         { "{\"name\": 1}", false, KN_ERROR_BAD_REQUEST },
-        { "{\"nam\": \"n\"}", false, KN_ERROR_BAD_REQUEST },
+        { "{\"colour\": \"n\"}", false, KN_ERROR_BAD_REQUEST },
         { "{\"status\": \"ACTIVE\"}", true, KN_ERROR_BAD_REQUEST },
         { "{\"shared\": true}", false, KN_ERROR_FORBIDDEN },
         { "{\"shared\": false}", false, -1 },
