@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ID "7a1bd6f2-0ee5-4bd5-a6b4-40d8d0ed4d0f"
+#define THIRD "00000000-0000-0000-0000-000000000003"
 
 static KnScratchMariadb *mariadb;
 
@@ -197,14 +198,14 @@ test_lists (Fixture *f)
 {
     static const char *const ids[]
         = { "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002",
-            "00000000-0000-0000-0000-000000000003" };
+            THIRD };
     static const struct {
         KnServerScope scope;
         const char *names;
     } cases[] = {
         { { .project_id = "p1" }, "c a" },
         { { 0 }, "c b a" },
-        { { .project_id = "p1", .marker = ids[2] }, "a" },
+        { { .project_id = "p1", .marker = THIRD }, "a" },
         { { .project_id = "p3" }, "" },
         { { .with_deleted = true }, "c b a" },
         { { .only_deleted = true }, "" },
