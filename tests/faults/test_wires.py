@@ -111,7 +111,7 @@ def test_two_networks_with_one_range(world):
     assert ours()[2] == daemons
     os.kill(min(daemons), 9)
     world.cloud.start()
-    wait_for(lambda: len(ours()[2]) == 2 and max(daemons) in ours()[2], 20, "both DHCP servers")
+    wait_for(lambda: len(ours()[2]) == 2 and max(daemons) in ours()[2], 90, "both DHCP servers")
 
     world.delete(*servers)
     assert not [link for link in ours()[0] if link.startswith("tap")]
@@ -153,7 +153,7 @@ def test_a_part_breaks_between_preparation_and_start(world, part):
     server = world.boot(network)
     # The port is prepared when DHCP knows it; the pause of 2 s begins.
     hosts = "%s/networks/%s/hosts" % (world.cloud.data, network)
-    wait_for(lambda: os.path.getsize(hosts) > 0, 20, "preparation", pause=0.01)
+    wait_for(lambda: os.path.getsize(hosts) > 0, 90, "preparation", pause=0.01)
     if part == "bridge":
         subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
         subprocess.run(["ip", "link", "set", bridge, "name", "elsewhere"], check=True)
@@ -183,13 +183,15 @@ class Saboteur(threading.Thread):
 
 
 def test_a_wire_that_stays_broken(make_cloud):
-    world = World(make_cloud(real=True, arguments=["--network-wire-timeout", "1"]))
+    # Before it looks, each attempt waits long enough for the taps to be pulled out.
+    pauses = ",".join("network.confirm@%d=pause" % n for n in range(1, 9))
+    world = World(make_cloud(real=True, arguments=["--network-wire-timeout", "1"], environment={"KILONOVA_FAULT": pauses}))
     network = world.network()
     saboteur = Saboteur()
     saboteur.start()
     try:
         server = world.boot(network)
-        guests.wait_status(world.admin, server, "ERROR")
+        guests.wait_status(world.admin, server, "ERROR", seconds=180)
     finally:
         saboteur.end.set()
         saboteur.join()

@@ -23,7 +23,9 @@
 #define NET_B "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 #define MAC_1 "fa:16:3e:00:00:01"
 #define MAC_2 "fa:16:3e:00:00:02"
-#define WAIT_MS 1500
+/* Generous: a slow machine is not a broken one. Only where silence itself is tested the wait is short. */
+#define WAIT_MS 30000
+#define SHORT_WAIT_MS 300
 
 static char *folder;
 
@@ -34,13 +36,13 @@ typedef struct {
 } Fixture;
 
 static void
-open_driver (Fixture *f)
+open_driver (Fixture *f, guint wait_ms)
 {
     g_autoptr (GError) error = NULL;
 
     f->driver = kn_net_driver_linux.open (&(KnNetDriverOptions){ .cloud_id = "cloud-1",
                                                                  .state_dir = f->state_dir,
-                                                                 .wire_timeout_ms = WAIT_MS },
+                                                                 .wire_timeout_ms = wait_ms },
                                           &error);
     g_assert_no_error (error);
 }
@@ -50,7 +52,7 @@ set_up (Fixture *f, gconstpointer data)
 {
     f->state_dir = g_build_filename (folder, "networks", NULL);
     g_assert_cmpint (g_mkdir_with_parents (f->state_dir, 0755), ==, 0);
-    open_driver (f);
+    open_driver (f, WAIT_MS);
 }
 
 /* ---- plans ---- */
@@ -232,7 +234,7 @@ static void
 expect_address (Fixture *f, const char *id, const char *mac, const char *address)
 {
     g_autofree char *client = plug_client (f, id, mac);
-    g_autofree char *answer = ask_dhcp (client, address != NULL ? "8" : "2");
+    g_autofree char *answer = ask_dhcp (client, address != NULL ? "20" : "2");
     g_autofree char *expected
         = address != NULL ? g_strdup_printf ("%s 255.255.255.0 192.168.2.1 9.9.9.9", address)
                           : NULL;
@@ -353,7 +355,7 @@ test_restart (Fixture *f, gconstpointer data)
     ensure (f, plan);
     pid = pid_of (f, NET_A);
     f->driver->ops->close (f->driver);
-    open_driver (f);
+    open_driver (f, WAIT_MS);
     ids = f->driver->ops->list (f->driver, &error);
     g_assert_no_error (error);
     g_assert_cmpuint (ids->len, ==, 1);
@@ -431,7 +433,13 @@ confirm (Fixture *f, const char *tap, const char *part)
 {
     g_autoptr (GError) error = NULL;
     KnSilence silence = { 0 };
-    bool ok = f->driver->ops->confirm_tap (f->driver, NET_A, tap, &silence, &error);
+    bool ok;
+
+    f->driver->ops->close (f->driver);
+    open_driver (f, part != NULL ? SHORT_WAIT_MS : WAIT_MS);
+    ok = f->driver->ops->confirm_tap (f->driver, NET_A, tap, &silence, &error);
+    f->driver->ops->close (f->driver);
+    open_driver (f, WAIT_MS);
 
     g_assert_cmpint (ok, ==, part == NULL);
     if (part == NULL) {
@@ -439,7 +447,7 @@ confirm (Fixture *f, const char *tap, const char *part)
         return;
     }
     g_assert_cmpstr (silence.part, ==, part);
-    g_assert_cmpint (silence.silent_us, >=, WAIT_MS * 1000);
+    g_assert_cmpint (silence.silent_us, >=, SHORT_WAIT_MS * 1000);
     g_assert_error (error, KN_ERROR, KN_ERROR_TIMEOUT);
 }
 
