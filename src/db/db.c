@@ -170,18 +170,56 @@ run_in_turn (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values
     return good;
 }
 
+/* One statement with its values, to be run again. */
+typedef struct {
+    const KnStmt *stmt;
+    const KnValue *values;
+    gsize n_values;
+    gint64 *out_changed, *out_id;
+} Write;
+
+static bool
+run_write (KnDb *db, gpointer data, GError **error)
+{
+    const Write *write = data;
+
+    return run_in_turn (db, write->stmt, write->values, write->n_values, write->out_changed,
+                        write->out_id, error);
+}
+
+/* Outside of a transaction a statement that met a deadlock was undone as a whole: it is tried again in one of its own. */
+static bool
+run_or_repeat (KnDb *db, Write *write, GError **error)
+{
+    g_autoptr (GError) problem = NULL;
+
+    if (db->depth > 0)
+        return run_write (db, write, error);
+    db->retry = false;
+    if (run_write (db, write, &problem))
+        return true;
+    if (db->retry)
+        return kn_db_txn (db, run_write, write, error);
+    g_propagate_error (error, g_steal_pointer (&problem));
+    return false;
+}
+
 bool
 kn_db_exec (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values,
             gint64 *out_changed, GError **error)
 {
-    return run_in_turn (db, stmt, values, n_values, out_changed, NULL, error);
+    Write write = { stmt, values, n_values, .out_changed = out_changed };
+
+    return run_or_repeat (db, &write, error);
 }
 
 bool
 kn_db_insert (KnDb *db, const KnStmt *stmt, const KnValue *values, gsize n_values, gint64 *out_id,
               GError **error)
 {
-    return run_in_turn (db, stmt, values, n_values, NULL, out_id, error);
+    Write write = { stmt, values, n_values, .out_id = out_id };
+
+    return run_or_repeat (db, &write, error);
 }
 
 KnRows *
