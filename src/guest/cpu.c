@@ -90,9 +90,10 @@ decide_flags (KnDraft *draft)
         bool off = *flag == '-';
         const char *name = off || *flag == '+' ? flag + 1 : flag;
         g_autofree char *lower = g_ascii_strdown (name, -1);
-        g_autofree char *path = g_strdup_printf ("cpu/feature[%s]/@policy", lower);
+        g_autofree char *element = g_strdup_printf ("cpu/feature[%zu]", i);
         kn_because (draft, &rule_flag, "config cpu_model_extra_flags");
-        kn_decide (draft, path, off ? "disable" : "require");
+        kn_decide_in (draft, element, "@name", lower);
+        kn_decide_in (draft, element, "@policy", off ? "disable" : "require");
     }
 }
 

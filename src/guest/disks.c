@@ -38,9 +38,10 @@ static const KnGuestDiskRole writing_order[] = {
     KN_GUEST_DISK_SWAP, KN_GUEST_DISK_CONFIG,    KN_GUEST_DISK_VOLUME,
 };
 
+/* In the order of libvirt's schema. */
 static const char *const limits[] = {
-    "read_bytes_sec", "read_iops_sec",   "write_bytes_sec",
-    "write_iops_sec", "total_bytes_sec", "total_iops_sec",
+    "read_bytes_sec", "write_bytes_sec", "total_bytes_sec",
+    "read_iops_sec",  "write_iops_sec",  "total_iops_sec",
 };
 
 typedef struct {
@@ -170,11 +171,26 @@ say_source (const Writing *w)
     }
 }
 
+/* A volume's limits may also be for bursts: read_bytes_sec_max, …_max_length; and the size that counts as one operation. */
+static bool
+is_limit (const char *name)
+{
+    const char *const suffixes[] = { "", "_max", "_max_length" };
+    for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+        for (gsize k = 0; k < G_N_ELEMENTS (suffixes); k++)
+            if (g_str_has_prefix (name, limits[i])
+                && strcmp (name + strlen (limits[i]), suffixes[k]) == 0)
+                return true;
+    return strcmp (name, "size_iops_sec") == 0;
+}
+
 static void
 say_limits (const Writing *w)
 {
     const KnGuestDisk *disk = w->slot->disk;
     for (gsize i = 0; i < disk->n_qos; i++) {
+        if (!is_limit (disk->qos[i].name))
+            continue;
         g_autofree char *path = g_strdup_printf ("iotune/%s", disk->qos[i].name);
         kn_because (w->draft, &rule_qos, "volume");
         say (w, path, disk->qos[i].value);

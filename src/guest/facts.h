@@ -94,8 +94,8 @@ typedef struct {
     const char *virt_type;  /* "kvm" or "qemu" */
     const char *cpu_vendor; /* "Intel", "AMD", NULL: unknown */
     const char *zone;       /* the host's IANA zone, NULL: unknown */
-    const char *const *machines,
-        *const *hyperv; /* NULL-terminated; what this host's libvirt and QEMU know */
+    /* what this host's libvirt and QEMU know, NULL-terminated; NULL: not known */
+    const char *const *machines, *const *hyperv;
     const char *default_q35, *default_pc; /* concrete machine types */
     guint64 libvirt_version, qemu_version;
     guint64 tsc_khz; /* 0: unknown or not fixed */
@@ -152,16 +152,16 @@ typedef struct {
     /* the instance row */
     gint64 id; /* names instance-%08x */
     const char *uuid, *name, *hostname, *project_id, *project_name, *user_id, *user_name, *image_id;
-    const char
-        *os_type; /* instances.os_type: what the clock and feature rules read; NULL: undeclared */
+    /* instances.os_type: what the clock and feature rules read; NULL: undeclared */
+    const char *os_type;
     gint64 created_us;
 
     /* what was asked for */
-    GHashTable *
-        image_properties; /* char* -> char*: from instance_system_metadata image_*, without the prefix */
+    /* char* -> char*: from instance_system_metadata image_*, without the prefix */
+    GHashTable *image_properties;
     GHashTable *extra_specs; /* char* -> char* of the flavor */
-    GHashTable *
-        server_properties; /* char* -> char*: set on the server itself (kilonova server set); beats the image's */
+    /* char* -> char*: set on the server itself (kilonova server set); beats the image's */
+    GHashTable *server_properties;
     guint vcpus;
     guint64 memory_mib, root_gib, ephemeral_gib, swap_mib;
     const char *flavor_name;
@@ -188,8 +188,8 @@ typedef struct {
 
     /* what stays as it was */
     const char *profile; /* "kilonova-1", "nova-26": the one that the instance was created with */
-    GHashTable *
-        identity; /* hardware identity frozen at first start (kn_guest_plan_identity()); NULL before it */
+    /* hardware identity frozen at first start (kn_guest_plan_identity()); NULL before it */
+    GHashTable *identity;
     const char *cloud_id; /* our mark */
     const char *product_version;
 } KnGuestFacts;

@@ -17,8 +17,8 @@ struct Node {
 static const struct {
     const char *element, *attribute;
 } keyed[] = {
-    { "timer", "name" }, { "entry", "name" },     { "feature", "name" },   { "vcpupin", "vcpu" },
-    { "cell", "id" },    { "memnode", "cellid" }, { "nova:port", "uuid" },
+    { "timer", "name" }, { "entry", "name" },     { "vcpupin", "vcpu" },
+    { "cell", "id" },    { "memnode", "cellid" },
 };
 
 typedef struct {

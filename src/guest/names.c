@@ -68,19 +68,17 @@ decide_flavor (KnDraft *draft)
 }
 
 static void
-decide_port (KnDraft *draft, const KnGuestNic *nic)
+decide_port (KnDraft *draft, gsize index)
 {
+    const KnGuestNic *nic = &draft->facts->nics[index];
+    g_autofree char *port = g_strdup_printf (NOVA "/nova:ports/nova:port[%zu]", index);
+    kn_decide_in (draft, port, "@uuid", nic->port_id);
     for (gsize i = 0; nic->addresses && nic->addresses[i]; i++) {
         const char *address = nic->addresses[i];
-        g_autofree char *ip
-            = g_strdup_printf (NOVA "/nova:ports/nova:port[%s]/nova:ip[%zu]", nic->port_id, i);
+        g_autofree char *ip = g_strdup_printf ("%s/nova:ip[%zu]", port, i);
         kn_decide_in (draft, ip, "@type", "fixed");
         kn_decide_in (draft, ip, "@address", address);
         kn_decide_in (draft, ip, "@ipVersion", strchr (address, ':') ? "6" : "4");
-    }
-    if (!nic->addresses || !nic->addresses[0]) {
-        g_autofree char *port = g_strdup_printf (NOVA "/nova:ports/nova:port[%s]", nic->port_id);
-        kn_decide (draft, port, "");
     }
 }
 
@@ -146,7 +144,7 @@ kn_decide_metadata (KnDraft *draft, GError **error)
     if (facts->n_nics == 0)
         kn_decide (draft, NOVA "/nova:ports", "");
     for (gsize i = 0; i < facts->n_nics; i++)
-        decide_port (draft, &facts->nics[i]);
+        decide_port (draft, i);
     decide_mark (draft);
 
     if (!draft->x86)

@@ -11,13 +11,14 @@ typedef struct {
     const char *path;  /* "clock/@offset" below <domain> */
     const char *value; /* "localtime"; NULL: left out on purpose */
     const char *rule;  /* short stable name of the rule: "clock.windows-localtime" */
-    const char *
-        source; /* where it came from: "instances.os_type", "image os_timezone", "profile kilonova-1", "host" */
+    /* where it came from: "instances.os_type", "image os_timezone", "profile kilonova-1", "host" */
+    const char *source;
     const char *reason; /* one sentence for people */
     bool warning;       /* worth an operator's look */
 } KnGuestDecision;
 
-/* Plans the guest. Errors (public): BAD_REQUEST naming property, value and what is allowed. */
+/* Plans the guest. Errors (public): BAD_REQUEST naming property, value and what is allowed; kn_error_type() gives Nova's stage
+ * and class: "api/FlavorImageConflict". */
 KnGuestPlan *kn_guest_plan_new (const KnGuestFacts *facts, GError **error);
 void kn_guest_plan_free (KnGuestPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestPlan, kn_guest_plan_free)
@@ -31,13 +32,13 @@ bool kn_guest_wants_config_drive (const KnGuestFacts *facts);
 
 gsize kn_guest_plan_count (const KnGuestPlan *plan);
 const KnGuestDecision *kn_guest_plan_decision (const KnGuestPlan *plan, gsize index);
-const KnGuestDecision *kn_guest_plan_find (const KnGuestPlan *plan,
-                                           const char *path); /* the first with that path */
+/* The first with that path, NULL: none. */
+const KnGuestDecision *kn_guest_plan_find (const KnGuestPlan *plan, const char *path);
 
 /* Domain XML; pure. Caller frees. */
 char *kn_guest_plan_format_xml (const KnGuestPlan *plan, GError **error);
 
-/* Hardware identity of this plan: machine type, firmware, buses, NIC model, MACs … as char* -> char*, to be stored at first
+/* Hardware identity of this plan: machine type, firmware, buses, NIC model, slots … as char* -> char*, to be stored at first
  * start and handed back in KnGuestFacts.identity. New reference. */
 GHashTable *kn_guest_plan_identity (const KnGuestPlan *plan);
 

@@ -90,8 +90,10 @@ name_slot (const KnDraft *draft, KnSlot *slot, GError **error)
 {
     gssize bus = find_bus (slot->bus);
     g_assert (bus >= 0);
-    const char *prefix
-        = draft->config->disk_prefix ? draft->config->disk_prefix : buses[bus].prefix;
+    const char *configured = draft->config->disk_prefix;
+    bool usable = configured && g_ascii_isalpha (*configured)
+                  && strspn (configured, "abcdefghijklmnopqrstuvwxyz") == strlen (configured);
+    const char *prefix = usable ? configured : buses[bus].prefix;
     for (guint i = 0; i < buses[bus].most; i++) {
         g_snprintf (slot->dev, sizeof slot->dev, "%.4s%c", prefix, 'a' + (int)i);
         if (!is_taken (draft->slots, slot->dev))
