@@ -583,7 +583,6 @@ read_nic (KnGuestCase *c, const json_t *vif, KnGuestNic *nic)
         .tap = get_text (c, vif, "devname"),
         .mtu = (guint)get_int (vif, "mtu"),
         .kind = get_text (c, vif, "type"),
-        .vnic_type = get_text (c, vif, "vnic_type"),
         .ovs_interface_id = get_text (c, vif, "ovs_interfaceid"),
         .plugged_by_os_vif = get_bool (vif, "delegate_create", false),
         .hybrid = get_bool (details, "ovs_hybrid_plug", false),
@@ -651,7 +650,6 @@ read_instance (KnGuestCase *c, const json_t *object)
     facts->project_id = "0123456789abcdef0123456789abcdef";
     facts->project_name = "oracle-project";
     facts->image_id = "11111111-2222-3333-4444-555555555555";
-    facts->image_name = "oracle-image";
     facts->created_us = 1700000000LL * G_USEC_PER_SEC;
     facts->product_version = "26.2.2";
     const char *os_type = get_text (c, instance, "os_type");

@@ -113,8 +113,8 @@ check_pick (KnDraft *draft, const char *name, GError **error)
 }
 
 /* In Nova's order, so that the first of several mistakes is the same one (compute/api.py, _validate_flavor_image_numa_pci). */
-bool
-kn_check_asked (KnDraft *draft, GError **error)
+static bool
+check_asked (KnDraft *draft, GError **error)
 {
     bool encrypted;
     return check_config_drive (draft, error) && check_image (draft, error)
@@ -205,7 +205,7 @@ kn_guest_check (const KnGuestFacts *facts, GError **error)
 {
     g_autoptr (KnGuestPlan) scratch = kn_guest_plan_new_empty ();
     g_autoptr (KnDraft) draft = kn_draft_new (facts, scratch, error);
-    if (!draft || !kn_check_asked (draft, error))
+    if (!draft || !check_asked (draft, error))
         return false;
     if (draft->profile->like_nova)
         return true;

@@ -7,17 +7,6 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* One property or extra spec, with where it was said. */
-typedef enum {
-    KN_SAID_IMAGE,
-    KN_SAID_FLAVOR,
-    KN_SAID_SERVER,
-    KN_SAID_INSTANCE_ROW,
-    KN_SAID_INSPECTION,
-    KN_SAID_CONFIG,
-    KN_SAID_N
-} KnGuestSource;
-
 typedef enum {
     KN_GUEST_DISK_ROOT,
     KN_GUEST_DISK_EPHEMERAL,
@@ -63,7 +52,6 @@ typedef struct {
     guint mtu; /* 0: unset */
 
     const char *kind;             /* Neutron's vif type: "bridge" (also NULL), "ovs", "tap", … */
-    const char *vnic_type;        /* "normal" (also NULL), "direct", "direct-physical", … */
     const char *const *addresses; /* fixed addresses, NULL-terminated */
     const char *ovs_interface_id;
     bool plugged_by_os_vif; /* ovs: the tap is made and plugged for us */
@@ -165,7 +153,6 @@ typedef struct {
     guint vcpus;
     guint64 memory_mib, root_gib, ephemeral_gib, swap_mib;
     const char *flavor_name;
-    const char *image_name;
     guint64 image_min_ram_mib, image_min_disk_gib;
     const char *config_drive; /* as the user said it: "", "True", …; NULL: nothing said */
 

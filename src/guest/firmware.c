@@ -303,7 +303,7 @@ decide_kernel (KnDraft *draft)
     kn_decide (draft, "os/kernel", facts->kernel_path);
     if (facts->ramdisk_path)
         kn_decide (draft, "os/initrd", facts->ramdisk_path);
-    if (line.text) {
+    if (line.text && !facts->rescue) {
         kn_because (draft, &rule_kernel, line.source);
         kn_decide (draft, "os/cmdline", line.text);
         return;
@@ -337,7 +337,7 @@ kn_decide_firmware (KnDraft *draft, GError **error)
     if (draft->uefi && !decide_uefi (draft, error))
         return false;
 
-    if (draft->facts->kernel_path && !draft->facts->rescue)
+    if (draft->facts->kernel_path)
         decide_kernel (draft);
     else
         kn_decide_boot_order (draft, &rule_boot);

@@ -46,8 +46,8 @@ typedef struct {
     const KnGuestConfig *config;
     const KnGuestProfile *profile;
     KnGuestPlan *plan;
-    GHashTable *
-        properties; /* char* -> KnSaid*: image properties under their current names, beaten by the server's */
+    /* char* -> KnSaid*: image properties under their current names, beaten by the server's */
+    GHashTable *properties;
 
     /* why the decisions that follow are made */
     const KnRule *rule;
@@ -62,10 +62,12 @@ typedef struct {
 
 typedef bool (*KnConcept) (KnDraft *draft, GError **error);
 
-/* ask.c */
+/* ---- asking (ask.c) ---- */
+
 KnDraft *kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error);
 void kn_draft_free (KnDraft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnDraft, kn_draft_free)
+
 KnSaid kn_property (const KnDraft *draft, const char *name);
 KnSaid kn_spec (const KnDraft *draft, const char *name);
 /* One of both by the row's rule of who wins. Errors: the row's conflict. */
@@ -76,13 +78,15 @@ bool kn_is (KnSaid said, const char *value);
 gint64 kn_number (KnSaid said);
 /* Python's int() of a text: white space around and a sign are fine. */
 bool kn_read_int (const char *text, gint64 *out_value);
-
 /* Sets a public error of Nova's stage and class: "api/FlavorImageConflict". kn_error_type() gives it back. */
 void kn_guest_fail (GError **error, const char *stage_and_class, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
-/* plan.c: decisions. Strings are copied into the plan. */
+/* ---- deciding (plan.c); strings are copied into the plan ---- */
+
+KnGuestPlan *kn_guest_plan_new_empty (void);
 char *kn_keep (KnDraft *draft, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Why the decisions that follow are made; @source NULL: the profile. */
 void kn_because (KnDraft *draft, const KnRule *rule, const char *source);
 void kn_because_of (KnDraft *draft, const KnRule *rule, const char *source, const char *format, ...)
     G_GNUC_PRINTF (4, 5);
@@ -92,37 +96,43 @@ void kn_decide_in (KnDraft *draft, const char *element, const char *path, const 
 void kn_decide_number (KnDraft *draft, const char *path, gint64 value);
 void kn_leave_out (KnDraft *draft, const char *path);
 
-/* identity.c: what is frozen at first start. Gives the frozen value of @key, else freezes @value. */
+/* ---- what is frozen at first start (identity.c) ---- */
+
+/* Gives the frozen value of @key, else freezes @value. */
 const char *kn_freeze (KnDraft *draft, const char *key, const char *value);
 const char *kn_frozen (const KnDraft *draft, const char *key);
 /* Whether @key was frozen as something else than the rules would make of it now. */
 bool kn_is_held (const KnDraft *draft, const char *key, const char *wish);
 
-/* The concepts, in the order of the domain's elements. */
+/* ---- the concepts, in the order in which they run ---- */
+
 bool kn_choose_machine (KnDraft *draft, GError **error);   /* firmware.c */
-bool kn_choose_slots (KnDraft *draft, GError **error);     /* slots.c */
 bool kn_choose_numa (KnDraft *draft, GError **error);      /* numa.c */
+bool kn_choose_slots (KnDraft *draft, GError **error);     /* slots.c */
 bool kn_decide_names (KnDraft *draft, GError **error);     /* names.c */
 bool kn_decide_memory (KnDraft *draft, GError **error);    /* memory.c */
-bool kn_decide_vcpus (KnDraft *draft, GError **error);     /* numa.c */
+bool kn_decide_vcpus (KnDraft *draft, GError **error);     /* vcpus.c */
 bool kn_decide_metadata (KnDraft *draft, GError **error);  /* names.c */
+bool kn_decide_cpu (KnDraft *draft, GError **error);       /* cpu.c */
 bool kn_decide_firmware (KnDraft *draft, GError **error);  /* firmware.c */
 bool kn_decide_features (KnDraft *draft, GError **error);  /* features.c */
 bool kn_decide_clock (KnDraft *draft, GError **error);     /* clock.c */
-bool kn_decide_cpu (KnDraft *draft, GError **error);       /* cpu.c */
 bool kn_decide_disks (KnDraft *draft, GError **error);     /* disks.c */
 bool kn_decide_nics (KnDraft *draft, GError **error);      /* nics.c */
 bool kn_decide_devices (KnDraft *draft, GError **error);   /* devices.c */
 bool kn_decide_addresses (KnDraft *draft, GError **error); /* addresses.c */
-void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);     /* hyperv.c */
 
-/* firmware.c */
+/* ---- what concepts tell each other ---- */
+
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */
 const char *kn_architecture_canonical (const char *name);
 const char *kn_default_machine (const KnDraft *draft);
 bool kn_wants_windows_firmware (const KnDraft *draft);
+bool kn_wants_realtime (const KnDraft *draft);
+void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);
+bool kn_decide_pages (KnDraft *draft, GError **error);
 
-/* slots.c: where each disk sits */
+/* Where each disk sits (slots.c). */
 typedef struct {
     const KnGuestDisk *disk;
     const char *device, *bus; /* "disk", "virtio" */
@@ -136,14 +146,17 @@ struct KnSlots {
     bool disk_bus_held, cdrom_bus_held;
     KnSlot slots[KN_MAX_SLOTS];
     gsize n;
-    const KnSlot *root;
 };
-
-/* slots.c, disks.c */
 const char *kn_root_device (const KnDraft *draft); /* "vda", NULL: no root disk */
 void kn_decide_boot_order (KnDraft *draft, const KnRule *rule);
 
-/* os.c: what is known about Windows versions. */
+typedef struct {
+    gint64 sockets, cores, threads;
+} KnTopology;
+bool kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said,
+                         GError **error);
+
+/* What is known about Windows versions (os.c). */
 typedef struct {
     const char *name; /* as in os_version */
     guint generation; /* order of kernels; KN_WINDOWS_* */
@@ -157,29 +170,15 @@ enum {
     KN_WINDOWS_11 = 110,
 };
 const KnWindows *kn_windows_find (const char *version);
+const KnWindows *kn_draft_windows (const KnDraft *draft); /* NULL: version not known */
 /* The most sockets that the edition uses; 0: not known, which never lowers a limit. */
 guint kn_windows_max_sockets (const char *version, const char *edition);
-const KnWindows *kn_draft_windows (const KnDraft *draft); /* NULL: version not known */
 
-/* topology.c */
-typedef struct {
-    gint64 sockets, cores, threads;
-} KnTopology;
-bool kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said,
-                         GError **error);
-bool kn_topology_check (KnDraft *draft, GError **error);
+/* ---- what check.c asks before a host is chosen ---- */
 
-/* numa.c */
-bool kn_decide_pages (KnDraft *draft, GError **error);
-bool kn_wants_realtime (const KnDraft *draft);
-
-/* memory.c: whether the memory is to be encrypted, and whether that can be. */
-bool kn_encryption_check (KnDraft *draft, bool *out_wanted, GError **error);
-
-/* check.c: what Nova's API refuses before a host is chosen. */
-bool kn_check_asked (KnDraft *draft, GError **error);
-bool kn_serial_check (KnDraft *draft, GError **error);    /* devices.c */
-bool kn_realtime_check (KnDraft *draft, GError **error);  /* numa.c */
-bool kn_numa_check (KnDraft *draft, GError **error);      /* numa.c */
-bool kn_nic_model_check (KnDraft *draft, GError **error); /* nics.c */
-KnGuestPlan *kn_guest_plan_new_empty (void);              /* plan.c */
+bool kn_encryption_check (KnDraft *draft, bool *out_wanted, GError **error); /* memory.c */
+bool kn_serial_check (KnDraft *draft, GError **error);                       /* devices.c */
+bool kn_realtime_check (KnDraft *draft, GError **error);                     /* numa.c */
+bool kn_topology_check (KnDraft *draft, GError **error);                     /* topology.c */
+bool kn_numa_check (KnDraft *draft, GError **error);                         /* numa.c */
+bool kn_nic_model_check (KnDraft *draft, GError **error);                    /* nics.c */
