@@ -39,6 +39,7 @@ extern const KnRouteTable kn_identity_token_routes;
 extern const KnRouteTable kn_identity_reach_routes;
 extern const KnRouteTable kn_identity_domain_routes;
 extern const KnRouteTable kn_identity_project_routes;
+extern const KnRouteTable kn_identity_tag_routes;
 extern const KnRouteTable kn_identity_user_routes;
 extern const KnRouteTable kn_identity_group_routes;
 extern const KnRouteTable kn_identity_role_routes;
