@@ -8,10 +8,11 @@
 
 /* Every *_api.c of this folder. */
 static const KnRouteTable *const route_tables[] = {
-    &kn_identity_version_routes,    &kn_identity_token_routes,   &kn_identity_reach_routes,
-    &kn_identity_domain_routes,     &kn_identity_project_routes, &kn_identity_user_routes,
-    &kn_identity_group_routes,      &kn_identity_role_routes,    &kn_identity_grant_routes,
-    &kn_identity_assignment_routes, &kn_identity_catalog_routes, &kn_identity_credential_routes,
+    &kn_identity_version_routes,    &kn_identity_token_routes,      &kn_identity_reach_routes,
+    &kn_identity_domain_routes,     &kn_identity_project_routes,    &kn_identity_tag_routes,
+    &kn_identity_user_routes,       &kn_identity_group_routes,      &kn_identity_role_routes,
+    &kn_identity_grant_routes,      &kn_identity_assignment_routes, &kn_identity_catalog_routes,
+    &kn_identity_credential_routes,
 };
 
 KN_STMT (PROJECT_NAME, "SELECT name FROM projects WHERE id = ?");
