@@ -25,7 +25,7 @@ class MariaDB:
              "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--log-error=" + log,
              "--pid-file=" + os.path.join(self.folder, "pid")], stdin=subprocess.DEVNULL)
         end = time.monotonic() + seconds
-        while subprocess.run(["mariadb-admin", "--no-defaults", "--socket=" + self.socket, "ping"],
+        while subprocess.run(["mariadb", "--no-defaults", "--socket=" + self.socket, "-uroot", "-e", "select 1"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             assert self.process.poll() is None and time.monotonic() < end, "mariadbd does not start: see " + log
             time.sleep(0.1)

@@ -197,8 +197,7 @@ static void
 test_lists (Fixture *f)
 {
     static const char *const ids[]
-        = { "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002",
-            THIRD };
+        = { "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002", THIRD };
     static const struct {
         KnServerScope scope;
         const char *names;
