@@ -119,3 +119,11 @@ kn_time_convert (const char *db_time, KnTimeFormat format)
 
     return kn_time_parse (db_time, &time_us) ? kn_time_dup (time_us, format) : NULL;
 }
+
+bool
+kn_time_zone_exists (const char *name)
+{
+    g_autoptr (GTimeZone) zone = g_time_zone_new_identifier (name);
+
+    return zone != NULL;
+}

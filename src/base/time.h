@@ -28,3 +28,6 @@ bool kn_time_parse (const char *text, gint64 *out_time_us);
 
 /* Turns the database's spelling into @format without a detour for NULL (returns NULL); caller frees. */
 char *kn_time_convert (const char *db_time, KnTimeFormat format);
+
+/* Whether @name is a time zone that this machine's tzdata knows ("Asia/Shanghai"). Reads a file: worker threads only. */
+bool kn_time_zone_exists (const char *name);

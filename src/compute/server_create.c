@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/time.h"
 #include "base/util.h"
 #include "compute/facts.h"
 #include "guest/plan.h"
@@ -89,6 +90,26 @@ image_part (GHashTable *system_metadata)
     return properties;
 }
 
+/* QEMU takes a zone that it does not know for UTC without a word, so it is refused here. */
+static bool
+check_zone (const char *zone, GError **error)
+{
+    if (zone == NULL || kn_time_zone_exists (zone))
+        return true;
+    kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                     "There is no time zone '%.64s': os_timezone takes an IANA name such as "
+                     "Asia/Shanghai.",
+                     zone);
+    return false;
+}
+
+bool
+kn_server_check_property (const char *name, const char *value, GError **error)
+{
+    return kn_guest_check_property (name, value, error)
+           && (strcmp (name, "os_timezone") != 0 || check_zone (value, error));
+}
+
 bool
 kn_server_check_guest (const KnServerWish *wish, GError **error)
 {
@@ -109,7 +130,10 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
         .profile = wish->profile,
     };
 
-    return kn_guest_check (&facts, error);
+    return kn_guest_check (&facts, error)
+           && check_zone (g_hash_table_lookup (server, "os_timezone"), error)
+           && check_zone (g_hash_table_lookup (properties, "os_timezone"), error)
+           && check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error);
 }
 
 const char *

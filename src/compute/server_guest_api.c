@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "compute/facts.h"
 #include "compute/server_api.h"
+#include "compute/server_create.h"
 #include "virt/domain.h"
 
 #define MAX_BODY (64 * KIB)
@@ -120,7 +121,7 @@ check_properties (const json_t *properties, GError **error)
                 "The value of property '%.64s' must be a string, or null to remove it.", name);
             return false;
         }
-        if (!kn_guest_check_property (name, json_string_value (value), error))
+        if (!kn_server_check_property (name, json_string_value (value), error))
             return false;
     }
     return true;

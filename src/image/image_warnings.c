@@ -2,6 +2,7 @@
 /* What is probably wrong with an image. */
 #include <string.h>
 
+#include "base/time.h"
 #include "guest/plan.h"
 #include "image/image_priv.h"
 
@@ -52,6 +53,26 @@ add_hints (GPtrArray *warnings, const KnImageRow *row)
     }
 }
 
+/* QEMU would take it for UTC. */
+static void
+add_zone_warning (GPtrArray *warnings, const KnImageRow *row)
+{
+    const char *zone = g_hash_table_lookup (row->properties, "os_timezone");
+
+    if (!zone || kn_time_zone_exists (zone))
+        return;
+    KnImageWarning *warning = g_new0 (KnImageWarning, 1);
+    *warning = (KnImageWarning){
+        .property = g_strdup ("os_timezone"),
+        .value = g_strdup (zone),
+        .message = g_strdup_printf ("There is no time zone '%s'; servers from this image are "
+                                    "refused.",
+                                    zone),
+        .suggestion = g_strdup ("an IANA name such as os_timezone=Asia/Shanghai"),
+    };
+    g_ptr_array_add (warnings, warning);
+}
+
 static gint
 compare_warnings (gconstpointer a, gconstpointer b)
 {
@@ -67,6 +88,7 @@ kn_image_warnings (const KnImageRow *row)
 
     add_format_warning (warnings, row);
     add_hints (warnings, row);
+    add_zone_warning (warnings, row);
     g_ptr_array_sort (warnings, compare_warnings);
     return warnings;
 }
