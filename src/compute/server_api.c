@@ -164,17 +164,19 @@ kn_server_check_name (const char *name, GError **error)
     return false;
 }
 
-bool
-kn_server_check_address (const char *text, guint version, GError **error)
+char *
+kn_server_parse_address (const char *text, guint version, GError **error)
 {
     g_autoptr (GInetAddress) address = g_inet_address_new_from_string (text);
     GSocketFamily family = version == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6;
 
+    if (*text == '\0')
+        return g_strdup ("");
     if (address != NULL && g_inet_address_get_family (address) == family)
-        return true;
+        return g_inet_address_to_string (address);
     kn_error_public (error, KN_ERROR_BAD_REQUEST, "'%.64s' is not an IPv%u address.", text,
                      version);
-    return false;
+    return NULL;
 }
 
 bool
@@ -254,35 +256,29 @@ static const KnJShape update_shape = {
 };
 
 static bool
-check_update (const UpdateSpec *spec, GError **error)
-{
-    if (spec->name != NULL && !kn_server_check_name (spec->name, error))
-        return false;
-    if (spec->access_ip_v4 != NULL && *spec->access_ip_v4 != '\0'
-        && !kn_server_check_address (spec->access_ip_v4, 4, error))
-        return false;
-
-    return spec->access_ip_v6 == NULL || *spec->access_ip_v6 == '\0'
-           || kn_server_check_address (spec->access_ip_v6, 6, error);
-}
-
-static bool
 server_update (KnRequest *req, GError **error)
 {
     g_auto (KnServerCall) call = { 0 };
+    g_autofree char *v4 = NULL, *v6 = NULL;
     UpdateSpec spec = { .disk_config = -1 };
     const json_t *body = kn_request_json (req, error);
     const json_t *object = body != NULL ? kn_json_unwrap (body, "server", error) : NULL;
 
     if (object == NULL || !kn_json_read (object, "server", &update_shape, &spec, error)
-        || !check_update (&spec, error) || !kn_server_call_begin (&call, req, error))
+        || (spec.name != NULL && !kn_server_check_name (spec.name, error)))
+        return false;
+    if ((spec.access_ip_v4 != NULL
+         && (v4 = kn_server_parse_address (spec.access_ip_v4, 4, error)) == NULL)
+        || (spec.access_ip_v6 != NULL
+            && (v6 = kn_server_parse_address (spec.access_ip_v6, 6, error)) == NULL)
+        || !kn_server_call_begin (&call, req, error))
         return false;
 
     return kn_store_server_update (call.db, call.server->uuid,
                                    &(KnServerChange){
                                        .name = spec.name,
-                                       .access_ip_v4 = spec.access_ip_v4,
-                                       .access_ip_v6 = spec.access_ip_v6,
+                                       .access_ip_v4 = v4,
+                                       .access_ip_v6 = v6,
                                        .auto_disk_config = spec.disk_config,
                                    },
                                    error)

@@ -35,7 +35,8 @@ bool kn_server_check_metadata_count (KnDb *db, const char *project_id, guint cou
 
 /* Names in requests: not empty, no white space around them. Errors (public): BAD_REQUEST. */
 bool kn_server_check_name (const char *name, GError **error);
-bool kn_server_check_address (const char *text, guint version, GError **error);
+/* An address of that version in its shortest spelling; "" stays "". Caller frees. Errors (public): BAD_REQUEST. */
+char *kn_server_parse_address (const char *text, guint version, GError **error);
 
 /* The action `rebuild`, which has a file of its own. */
 bool kn_server_action_rebuild (KnServerCall *call, KnRequest *req, const json_t *argument,

@@ -210,8 +210,8 @@ new_server (Create *c, gint64 index)
     s->root_device = "/dev/vda";
     s->config_drive = spec->config_drive ? "True" : "";
     s->reservation_id = c->reservation_id;
-    s->access_ip_v4 = spec->access_ip_v4;
-    s->access_ip_v6 = spec->access_ip_v6;
+    s->access_ip_v4 = spec->address_v4;
+    s->access_ip_v6 = spec->address_v6;
     s->created_at = keep (c, kn_db_now ());
     s->auto_disk_config = spec->disk_config != 0;
     s->launch_index = index;

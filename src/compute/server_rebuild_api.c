@@ -46,6 +46,7 @@ typedef struct {
     GHashTable *system_metadata;
     GHashTable *metadata; /* NULL: stays */
     char *admin_pass;
+    char *address_v4, *address_v6; /* NULL: stays */
 } Rebuild;
 
 static void
@@ -54,6 +55,8 @@ rebuild_clear (Rebuild *rebuild)
     g_clear_pointer (&rebuild->image, kn_image_free);
     g_clear_pointer (&rebuild->system_metadata, g_hash_table_unref);
     g_clear_pointer (&rebuild->metadata, g_hash_table_unref);
+    g_clear_pointer (&rebuild->address_v4, g_free);
+    g_clear_pointer (&rebuild->address_v6, g_free);
     kn_secret_free (rebuild->admin_pass);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Rebuild, rebuild_clear)
@@ -87,12 +90,8 @@ check_rebuild (const KnServerCall *call, const RebuildSpec *spec, GError **error
                          "The current driver does not support preserving ephemeral partitions.");
         return false;
     }
-    if (spec->name != NULL && !kn_server_check_name (spec->name, error))
-        return false;
-    if (spec->access_ip_v4 != NULL && !kn_server_check_address (spec->access_ip_v4, 4, error))
-        return false;
 
-    return spec->access_ip_v6 == NULL || kn_server_check_address (spec->access_ip_v6, 6, error);
+    return spec->name == NULL || kn_server_check_name (spec->name, error);
 }
 
 static bool
@@ -142,6 +141,12 @@ prepare_rebuild (KnServerCall *call, KnRequest *req, const RebuildSpec *spec, Re
                                                 g_hash_table_size (rebuild->metadata), error)))
         return false;
 
+    if (spec->access_ip_v4 != NULL
+        && (rebuild->address_v4 = kn_server_parse_address (spec->access_ip_v4, 4, error)) == NULL)
+        return false;
+    if (spec->access_ip_v6 != NULL
+        && (rebuild->address_v6 = kn_server_parse_address (spec->access_ip_v6, 6, error)) == NULL)
+        return false;
     rebuild->system_metadata = kn_server_image_metadata (rebuild->image, server->root_gib);
     rebuild->admin_pass = spec->admin_pass != NULL && *spec->admin_pass != '\0'
                               ? g_strdup (spec->admin_pass)
@@ -151,10 +156,10 @@ prepare_rebuild (KnServerCall *call, KnRequest *req, const RebuildSpec *spec, Re
     rebuild->after.os_type = g_hash_table_lookup (rebuild->image->properties, "os_type");
     if (spec->name != NULL)
         rebuild->after.name = spec->name;
-    if (spec->access_ip_v4 != NULL)
-        rebuild->after.access_ip_v4 = spec->access_ip_v4;
-    if (spec->access_ip_v6 != NULL)
-        rebuild->after.access_ip_v6 = spec->access_ip_v6;
+    if (rebuild->address_v4 != NULL)
+        rebuild->after.access_ip_v4 = rebuild->address_v4;
+    if (rebuild->address_v6 != NULL)
+        rebuild->after.access_ip_v6 = rebuild->address_v6;
     if (spec->disk_config >= 0)
         rebuild->after.auto_disk_config = spec->disk_config == 1;
 

@@ -261,18 +261,25 @@ check_texts (const KnServerSpec *spec, GError **error)
 {
     if (!kn_server_check_name (spec->name, error))
         return false;
-    if (spec->access_ip_v4 != NULL && *spec->access_ip_v4 != '\0'
-        && !kn_server_check_address (spec->access_ip_v4, 4, error))
-        return false;
-    if (spec->access_ip_v6 != NULL && *spec->access_ip_v6 != '\0'
-        && !kn_server_check_address (spec->access_ip_v6, 6, error))
-        return false;
     if (spec->user_data != NULL && !kn_server_check_user_data (spec->user_data, error))
         return false;
     if (json_array_size (spec->personality) > 0)
         return refuse (error, "Files cannot be injected; use user_data.");
 
     return spec->max_count >= spec->min_count || refuse (error, "min_count must be <= max_count");
+}
+
+static bool
+read_addresses (KnServerSpec *spec, GError **error)
+{
+    if (spec->access_ip_v4 != NULL)
+        spec->address_v4 = kn_server_parse_address (spec->access_ip_v4, 4, error);
+    if (spec->access_ip_v4 != NULL && spec->address_v4 == NULL)
+        return false;
+    if (spec->access_ip_v6 != NULL)
+        spec->address_v6 = kn_server_parse_address (spec->access_ip_v6, 6, error);
+
+    return spec->access_ip_v6 == NULL || spec->address_v6 != NULL;
 }
 
 static bool
@@ -302,7 +309,7 @@ kn_server_spec_read (const json_t *document, KnServerSpec *out_spec, GError **er
         spec->max_count = spec->min_count;
     read_zone (spec);
 
-    return check_texts (spec, error) && read_flavor (spec, error)
+    return check_texts (spec, error) && read_addresses (spec, error) && read_flavor (spec, error)
            && check_block_devices (spec, error) && read_groups (spec, error)
            && read_networks (spec, error)
            && kn_server_read_metadata (spec->metadata_object, "metadata", &spec->metadata, error);
@@ -314,5 +321,7 @@ kn_server_spec_clear (KnServerSpec *spec)
     g_clear_pointer (&spec->flavor_id, g_free);
     g_clear_pointer (&spec->zone_name, g_free);
     g_clear_pointer (&spec->zone_host, g_free);
+    g_clear_pointer (&spec->address_v4, g_free);
+    g_clear_pointer (&spec->address_v6, g_free);
     g_clear_pointer (&spec->metadata, g_hash_table_unref);
 }

@@ -21,6 +21,7 @@ typedef struct {
 
     /* made from it */
     char *flavor_id, *zone_name, *zone_host; /* zone_host: "nova:HOST" */
+    char *address_v4, *address_v6;           /* NULL: none given */
     GHashTable *metadata;                    /* never NULL */
     const char *group_names[KN_SERVER_MAX_GROUPS + 1];
     KnPortWish wishes[KN_SERVER_MAX_NICS];

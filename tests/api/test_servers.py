@@ -230,6 +230,9 @@ def test_update(servers):
     answer = servers.client.compute.put("/servers/" + server, {"server": body}).ok(200)["server"]
     assert BASIC <= set(answer) <= BASIC | {"progress"}
     assert {k: answer[k] for k in body} == body
+    lengthy = {"accessIPv6": "0000:0000:0000:0000:0000:babe:220.12.22.2"}
+    answer = servers.client.compute.put("/servers/" + server, {"server": lengthy}).ok(200)["server"]
+    assert answer["accessIPv6"] == "::babe:dc0c:1602"
     for bad in ({"name": ""}, {"name": "x" * 256}, {"accessIPv4": "1.2.3"}, {"accessIPv6": "zz"}, {"surprise": 1}):
         assert servers.client.compute.put("/servers/" + server, {"server": bad}).status == 400
     assert servers.client.compute.put("/servers/" + str(uuid.uuid4()), {"server": {"name": "x"}}).status == 404
