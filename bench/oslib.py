@@ -74,6 +74,7 @@ def auth_body():
 
 class Cloud:
     def __init__(self):
+        self.newest = None      # microversion of Compute, when it matters
         self.identity = env("OS_AUTH_URL").rstrip("/")
         self.authenticate()
         self.compute = HTTP(os.environ.get("BENCH_COMPUTE_URL") or self.endpoint("compute"))
@@ -119,12 +120,22 @@ class Cloud:
         raise RuntimeError("no %s %r" % (kind, name))
 
     def create(self, name, image, flavor, network="none", zone=None):
-        """POST /servers; network is none, auto or a network's identifier (microversion 2.37)."""
-        server = {"name": name, "imageRef": image, "flavorRef": flavor,
-                  "networks": network if network in ("none", "auto") else [{"uuid": network}]}
+        """POST /servers; network is none, auto or a network's identifier. The words came with microversion 2.37: before it, none is
+        an empty list."""
+        server = {"name": name, "imageRef": image, "flavorRef": flavor, "networks": [{"uuid": network}]}
         if zone:
             server["availability_zone"] = zone
-        return self.call("POST", "/servers", {"server": server}, "2.37")[1]["server"]["id"]
+        version = None
+        if network in ("none", "auto"):
+            server["networks"] = network if self.has_2_37() else []
+            version = "2.37" if self.has_2_37() else None
+        return self.call("POST", "/servers", {"server": server}, version)[1]["server"]["id"]
+
+    def has_2_37(self):
+        if self.newest is None:
+            version = self.call("GET", "/")[1]["version"]["version"] or "2.1"
+            self.newest = tuple(int(x) for x in version.split("."))
+        return self.newest >= (2, 37)
 
     def wait_status(self, ident, want="ACTIVE", poll=0.05, limit=300, task_none=False):
         end = time.monotonic() + limit
