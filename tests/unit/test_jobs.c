@@ -111,6 +111,9 @@ step_two (KnJob *job, gpointer data, GError **error)
 
     note (job, "two");
     count (shared, &shared->started);
+
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&shared->lock);
+
     if (shared->fail_record)
         kn_db_fail_after (kn_job_db (job), 1);
     shared->fail_record = false;
