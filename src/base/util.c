@@ -35,14 +35,6 @@ kn_secret_clear (char **secret)
     *secret = NULL;
 }
 
-bool
-kn_secret_equal (const char *a, const char *b)
-{
-    gsize len = strlen (a);
-
-    return len == strlen (b) && sodium_memcmp (a, b, len) == 0;
-}
-
 static bool
 read_all (int fd, char *bytes, gsize size, gsize *out_len)
 {

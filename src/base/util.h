@@ -25,9 +25,6 @@ char *kn_file_read (const char *path, gsize max_bytes, gsize *out_len, GError **
 /* Writes @path atomically (temporary file, fsync, rename) with @mode. Errors: NO_SPACE, INTERNAL. */
 bool kn_file_write (const char *path, const void *bytes, gsize len, int mode, GError **error);
 
-/* Whether two strings are equal in constant time for equal lengths. */
-bool kn_secret_equal (const char *a, const char *b);
-
 /* Parses a whole decimal string within [@min, @max]; false leaves *@out_value alone. */
 bool kn_parse_int (const char *text, gint64 min, gint64 max, gint64 *out_value);
 

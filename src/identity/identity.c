@@ -15,8 +15,6 @@ static const KnRouteTable *const route_tables[] = {
     &kn_identity_credential_routes,
 };
 
-KN_STMT (PROJECT_NAME, "SELECT name FROM projects WHERE id = ?");
-
 static GArray *
 collect_routes (void)
 {
@@ -82,13 +80,4 @@ KnAuthOps
 kn_identity_auth_ops (KnIdentity *identity)
 {
     return (KnAuthOps){ kn_auth_authenticate, identity };
-}
-
-char *
-kn_identity_project_name (KnDb *db, const char *project_id, GError **error)
-{
-    g_autoptr (KnRows) rows
-        = kn_db_query (db, &PROJECT_NAME, KN_BIND (kn_text (project_id)), error);
-
-    return rows && kn_rows_next (rows, error) ? kn_rows_dup (rows, 0) : NULL;
 }

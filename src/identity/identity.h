@@ -32,6 +32,3 @@ bool kn_identity_bootstrap (KnIdentity *identity, const char *password, bool *ou
 /* Sets a user's password (kilonova passwd). Revokes the user's tokens. Errors: NOT_FOUND. */
 bool kn_identity_set_password (KnDb *db, const char *user_name, const char *domain,
                                const char *password, GError **error);
-
-/* The name of a project or user for display, NULL if unknown; caller frees. */
-char *kn_identity_project_name (KnDb *db, const char *project_id, GError **error);
