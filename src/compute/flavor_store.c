@@ -174,14 +174,8 @@ GPtrArray *
 kn_store_flavor_list_projects (KnDb *db, gint64 id, GError **error)
 {
     g_autoptr (KnRows) rows = kn_db_query (db, &PROJECT_LIST, KN_BIND (kn_int (id)), error);
-    g_autoptr (GPtrArray) projects = g_ptr_array_new_with_free_func (g_free);
-    GError *problem = NULL;
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &problem))
-        g_ptr_array_add (projects, kn_rows_dup (rows, 0));
-    return ended_well (problem, error) ? g_steal_pointer (&projects) : NULL;
+    return kn_rows_list_texts (rows, error);
 }
 
 bool

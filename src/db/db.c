@@ -291,6 +291,23 @@ kn_rows_dup (KnRows *rows, guint column)
     return g_strdup (kn_rows_text (rows, column));
 }
 
+GPtrArray *
+kn_rows_list_texts (KnRows *rows, GError **error)
+{
+    g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+    GError *problem = NULL;
+
+    if (!rows)
+        return NULL;
+    while (kn_rows_next (rows, &problem))
+        g_ptr_array_add (texts, kn_rows_dup (rows, 0));
+    if (problem) {
+        g_propagate_error (error, problem);
+        return NULL;
+    }
+    return g_steal_pointer (&texts);
+}
+
 /* Counts what other connections commit; not what this one does. */
 KN_STMT (DATA_VERSION, "PRAGMA data_version");
 

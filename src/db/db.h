@@ -89,6 +89,10 @@ bool kn_rows_is_null (KnRows *rows, guint column);
 const void *kn_rows_blob (KnRows *rows, guint column, gsize *out_len);
 char *kn_rows_dup (KnRows *rows, guint column);
 
+/* The first column of all rows that are left, as an array of char* (unref frees). @rows may be NULL: the query failed and has
+ * set @error already; then NULL too. */
+GPtrArray *kn_rows_list_texts (KnRows *rows, GError **error);
+
 typedef bool (*KnTxnFn) (KnDb *db, gpointer data, GError **error);
 
 /* Runs @fn in a transaction that may write (BEGIN IMMEDIATE); commits on true, rolls back on false. Busy and deadlock are retried

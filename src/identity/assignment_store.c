@@ -74,23 +74,13 @@ kn_assignment_withdraw (KnDb *db, const KnAssignment *a, bool *out_existed, GErr
 GPtrArray *
 kn_assignment_list_roles (KnDb *db, const KnAssignment *a, GError **error)
 {
-    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) local = NULL;
     g_autoptr (KnRows) rows = kn_db_query (
         db, &ASSIGNMENT_ROLES,
         KN_BIND (kn_text (a->actor_id), kn_text (a->actor_type), kn_text (a->target_id),
                  kn_text (a->target_type), kn_int (a->inherited)),
         error);
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
-    if (local) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return NULL;
-    }
-    return g_steal_pointer (&ids);
+    return kn_rows_list_texts (rows, error);
 }
 
 bool

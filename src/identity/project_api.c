@@ -179,19 +179,9 @@ write_parents (const View *view, const KnEntity *entity, bool as_ids, GError **e
 static GPtrArray *
 list_children (KnDb *db, const char *id, GError **error)
 {
-    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) local = NULL;
     g_autoptr (KnRows) rows = kn_db_query (db, &PROJECT_CHILDREN, KN_BIND (kn_text (id)), error);
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
-    if (local) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return NULL;
-    }
-    return g_steal_pointer (&ids);
+    return kn_rows_list_texts (rows, error);
 }
 
 /* The value of "subtree": nested ids, null where nothing is below. Depth is bounded by check_parent(). */

@@ -17,19 +17,9 @@ KN_STMT (TAG_CLEAR, "DELETE FROM project_tags WHERE project_id = ?");
 GPtrArray *
 kn_project_tags_list (KnDb *db, const char *project_id, GError **error)
 {
-    g_autoptr (GPtrArray) tags = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) local = NULL;
     g_autoptr (KnRows) rows = kn_db_query (db, &TAG_LIST, KN_BIND (kn_text (project_id)), error);
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (tags, kn_rows_dup (rows, 0));
-    if (local) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return NULL;
-    }
-    return g_steal_pointer (&tags);
+    return kn_rows_list_texts (rows, error);
 }
 
 static bool

@@ -118,20 +118,10 @@ const KnResource kn_roles = {
 static GPtrArray *
 list_ids (KnDb *db, const KnStmt *stmt, const char *id, GError **error)
 {
-    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) local = NULL;
     const KnValue value = kn_text (id);
     g_autoptr (KnRows) rows = kn_db_query (db, stmt, id ? &value : NULL, id ? 1 : 0, error);
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
-    if (local) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return NULL;
-    }
-    return g_steal_pointer (&ids);
+    return kn_rows_list_texts (rows, error);
 }
 
 static bool

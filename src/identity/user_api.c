@@ -221,19 +221,9 @@ list_projects (KnRequest *req, GError **error)
 static GPtrArray *
 list_group_ids (KnDb *db, const char *user_id, GError **error)
 {
-    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) local = NULL;
     g_autoptr (KnRows) rows = kn_db_query (db, &USER_GROUPS, KN_BIND (kn_text (user_id)), error);
 
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
-    if (local) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return NULL;
-    }
-    return g_steal_pointer (&ids);
+    return kn_rows_list_texts (rows, error);
 }
 
 static bool

@@ -415,21 +415,6 @@ kn_image_store_bury (KnDb *db, const char *id, GError **error)
     return kn_db_exec (db, &IMAGE_BURY, KN_BIND (kn_text (id)), NULL, error);
 }
 
-static GPtrArray *
-read_ids (KnRows *rows, GError **error)
-{
-    g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-    GError *failed = NULL;
-
-    while (kn_rows_next (rows, &failed))
-        g_ptr_array_add (ids, kn_rows_dup (rows, 0));
-    if (failed) {
-        g_propagate_error (error, failed);
-        return NULL;
-    }
-    return g_steal_pointer (&ids);
-}
-
 GPtrArray *
 kn_image_store_list_ids (KnDb *db, const char *status, GError **error)
 {
@@ -438,7 +423,7 @@ kn_image_store_list_ids (KnDb *db, const char *status, GError **error)
                                   ? kn_db_query (db, &IMAGE_IDS_PENDING, KN_NO_BIND, error)
                                   : kn_db_query (db, &IMAGE_IDS, KN_BIND (kn_text (status)), error);
 
-    return rows ? read_ids (rows, error) : NULL;
+    return kn_rows_list_texts (rows, error);
 }
 
 bool

@@ -85,15 +85,9 @@ kn_store_net_quota_reset (KnDb *db, const char *project_id, gint64 *out_n, GErro
 GPtrArray *
 kn_store_net_quota_projects (KnDb *db, GError **error)
 {
-    g_autoptr (GPtrArray) projects = g_ptr_array_new_with_free_func (g_free);
     g_autoptr (KnRows) rows = kn_db_query (db, &QUOTA_PROJECTS, KN_NO_BIND, error);
-    g_autoptr (GError) local = NULL;
 
-    if (rows == NULL)
-        return NULL;
-    while (kn_rows_next (rows, &local))
-        g_ptr_array_add (projects, kn_rows_dup (rows, 0));
-    return kn_rows_ended (&local, error) ? g_steal_pointer (&projects) : NULL;
+    return kn_rows_list_texts (rows, error);
 }
 
 static void
