@@ -94,6 +94,9 @@ const KnOption kn_options[] = {
       .help = "What wires guests: bridges and dnsmasq on this machine, or nothing" },
     { "network", "wire_timeout", NULL, KN_OPTION_INT, "10", 1, 600, "seconds",
       .help = "How long a part of the network may stay silent before a boot fails" },
+    { "network", "ntp_servers", NULL, KN_OPTION_STRING, "",
+      .help = "Addresses of NTP servers, separated by commas, for guests on networks with the tag "
+              "kilonova:ntp" },
 
     { "compute", "default_profile", NULL, KN_OPTION_ENUM, "kilonova-1", .choices = profiles,
       .help = "Rules for the hardware of new servers" },
@@ -104,6 +107,9 @@ const KnOption kn_options[] = {
       .help = "How long a guest may take to shut down before it is powered off" },
     { "compute", "soft_reboot_timeout", NULL, KN_OPTION_INT, "120", 0, 3600, "seconds",
       .help = "How long a soft reboot may take before it becomes a hard one" },
+    { "compute", "kms_host", NULL, KN_OPTION_STRING, "",
+      .help = "HOST or HOST:PORT that activates Windows guests; cloudbase-init reads it from the "
+              "config drive; empty: none" },
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
     { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",

@@ -139,6 +139,7 @@ make_networks (KnController *c, GError **error)
             .state_dir = dir,
             .driver = kn_config_string (c->config, "network.driver"),
             .host = c->host_name,
+            .ntp_servers = kn_config_string (c->config, "network.ntp_servers"),
             .wire_timeout_ms = (guint)kn_config_int (c->config, "network.wire_timeout") * 1000,
         },
         error);

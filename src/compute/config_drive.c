@@ -68,6 +68,9 @@ kn_config_drive_format_metadata (const KnConfigDrive *d)
     kn_jw_string_member (w, "project_id", d->project_id);
     if (d->admin_pass != NULL)
         kn_jw_string_member (w, "admin_pass", d->admin_pass);
+    /* cloudbase-init, get_kms_host: "kms_host" in "meta", which is the user's, goes before this one. */
+    if (d->kms_host != NULL)
+        kn_jw_string_member (w, "kms_host", d->kms_host);
     kn_jw_object_member (w, "meta");
     if (d->metadata != NULL) {
         g_hash_table_iter_init (&iter, d->metadata);
@@ -209,6 +212,37 @@ kn_config_drive_format_network (const KnConfigDrive *d)
     return kn_jw_finish (w, NULL);
 }
 
+/* cloud-init takes the text below its own name as if it stood in user data (its documentation, "Vendor-data"); what the user says
+ * goes before it. The plain members are for guests' own programs: cloudbase-init reads no vendor data. */
+static void
+write_ntp (KnJw *w, char *const *ntp)
+{
+    g_autoptr (GString) text = g_string_new ("#cloud-config\nntp:\n  servers:\n");
+
+    for (char *const *address = ntp; *address != NULL; address++)
+        g_string_append_printf (text, "    - '%s'\n", *address);
+    kn_jw_string_member (w, "cloud-init", text->str);
+    kn_jw_array_member (w, "ntp");
+    for (char *const *address = ntp; *address != NULL; address++)
+        kn_jw_string (w, *address);
+    kn_jw_end (w);
+}
+
+char *
+kn_config_drive_format_vendor (const KnConfigDrive *d)
+{
+    g_autoptr (KnJw) w = kn_jw_new ();
+
+    kn_jw_object (w);
+    if (d->ntp != NULL && *d->ntp != NULL)
+        write_ntp (w, d->ntp);
+    if (d->kms_host != NULL)
+        kn_jw_string_member (w, "kms_host", d->kms_host);
+    kn_jw_end (w);
+
+    return kn_jw_finish (w, NULL);
+}
+
 typedef struct {
     const char *name;
     const void *bytes;
@@ -290,13 +324,14 @@ kn_config_drive_new (const KnConfigDrive *drive, GError **error)
 {
     g_autofree char *metadata = kn_config_drive_format_metadata (drive);
     g_autofree char *network = kn_config_drive_format_network (drive);
+    g_autofree char *vendor = kn_config_drive_format_vendor (drive);
     gsize user_len = 0;
     g_autofree guchar *user
         = drive->user_data != NULL ? g_base64_decode (drive->user_data, &user_len) : NULL;
     const File files[] = {
         { "meta_data.json", metadata, strlen (metadata) },
         { "network_data.json", network, strlen (network) },
-        { "vendor_data.json", "{}", 2 },
+        { "vendor_data.json", vendor, strlen (vendor) },
         { "vendor_data2.json", "{}", 2 },
         { "user_data", user, user_len },
     };

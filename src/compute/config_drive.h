@@ -12,6 +12,8 @@ typedef struct {
     const char *key_name, *key_type, *public_key; /* NULL: no key */
     const char *admin_pass;                       /* NULL: none */
     const char *user_data;                        /* base64, NULL: none */
+    const char *kms_host;                         /* HOST[:PORT], NULL: none */
+    char *const *ntp;                             /* addresses; NULL: none */
     GHashTable *metadata;                         /* the user's; NULL: none */
     const GPtrArray *ports;                       /* of KnPort */
 } KnConfigDrive;
@@ -19,6 +21,7 @@ typedef struct {
 /* The bytes of the image. NULL on error. Unref the result. */
 GBytes *kn_config_drive_new (const KnConfigDrive *drive, GError **error);
 
-/* openstack/latest/meta_data.json and network_data.json; caller frees. */
+/* openstack/latest/meta_data.json, network_data.json and vendor_data.json; caller frees. */
 char *kn_config_drive_format_metadata (const KnConfigDrive *drive);
 char *kn_config_drive_format_network (const KnConfigDrive *drive);
+char *kn_config_drive_format_vendor (const KnConfigDrive *drive);

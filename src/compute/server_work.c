@@ -120,14 +120,18 @@ kn_server_ensure_config_drive (KnServerWork *work, GError **error)
     const KnServer *server = work->server;
     g_autofree char *name = kn_server_config_name (server);
     g_autoptr (GHashTable) metadata = NULL;
+    const char *kms_host = kn_config_string (work->compute->config, "compute.kms_host");
     g_autoptr (GPtrArray) ports = NULL;
     g_autoptr (GBytes) bytes = NULL;
+    g_auto (GStrv) ntp = NULL;
 
     if (server->config_drive == NULL || *server->config_drive == '\0')
         return true;
     metadata = kn_store_meta_load (work->db, KN_META_USER, server->uuid, error);
     ports = metadata != NULL ? kn_network_list_ports (work->db, server->uuid, error) : NULL;
-    if (ports == NULL)
+    ntp = ports != NULL ? kn_network_list_ntp (work->compute->networks, work->db, ports, error)
+                        : NULL;
+    if (ntp == NULL)
         return false;
     bytes = kn_config_drive_new (
         &(KnConfigDrive){
@@ -142,6 +146,8 @@ kn_server_ensure_config_drive (KnServerWork *work, GError **error)
             .public_key = server->key_data,
             .admin_pass = server->admin_pass,
             .user_data = server->user_data,
+            .kms_host = *kms_host != '\0' ? kms_host : NULL,
+            .ntp = ntp,
             .metadata = metadata,
             .ports = ports,
         },

@@ -80,6 +80,31 @@ append_dns (GString *text, guint i, const KnWireSubnet *subnet, guint version)
     g_string_append_c (text, '\n');
 }
 
+/* Sent to clients whose request names these options (RFC 2132, 8.3; RFC 4833, 2), as all that is said here. A POSIX zone has commas,
+ * so it stands in quotes. */
+static void
+append_time (GString *text, guint i, const KnTimeService *time)
+{
+    gsize start = text->len;
+
+    for (char **address = time->ntp; address != NULL && *address != NULL; address++) {
+        KnIp ip;
+
+        if (!kn_ip_parse (*address, &ip) || ip.version != 4)
+            continue;
+        if (text->len == start)
+            g_string_append_printf (text, "tag:s%u,option:ntp-server", i);
+        g_string_append_printf (text, ",%s", *address);
+    }
+    if (text->len > start)
+        g_string_append_c (text, '\n');
+    if (time->zone != NULL) {
+        g_string_append_printf (text, "tag:s%u,option:posix-timezone,\"%s\"\n", i,
+                                time->posix_zone);
+        g_string_append_printf (text, "tag:s%u,option:tzdb-timezone,\"%s\"\n", i, time->zone);
+    }
+}
+
 char *
 kn_dnsmasq_format_options (const KnWirePlan *plan)
 {
@@ -99,6 +124,7 @@ kn_dnsmasq_format_options (const KnWirePlan *plan)
                                 subnet->gateway != NULL ? subnet->gateway : "");
         g_string_append_printf (text, "tag:s%u,option:mtu,%u\n", i, plan->mtu);
         append_routes (text, i, subnet);
+        append_time (text, i, &plan->time);
     }
     return g_string_free (text, FALSE);
 }

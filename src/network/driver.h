@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "network/time_service.h"
+
 /* What one network has to look like. Plain records; a driver keeps nothing of them. */
 typedef struct {
     char *id, *cidr, *gateway; /* gateway may be NULL */
@@ -21,6 +23,7 @@ typedef struct {
 typedef struct {
     char *network_id, *network_name;
     guint mtu;
+    KnTimeService time; /* what DHCP tells guests that ask */
     char *dhcp_mac;     /* NULL: no DHCP at all */
     GPtrArray *subnets; /* of KnWireSubnet */
     GPtrArray *hosts;   /* of KnWireHost: who may get which address */

@@ -58,6 +58,15 @@ kn_net_load (KnDb *db, const KnScope *scope, const char *id, KnNet **out_net, GE
     return true;
 }
 
+bool
+kn_net_load_tags (KnDb *db, KnNet *net, GError **error)
+{
+    g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+    g_ptr_array_add (one, net);
+    return kn_store_tags_load (db, one, error);
+}
+
 static bool
 create (KnDb *db, const KnScope *scope, KnObject *object, KnEffects *effects, GError **error)
 {

@@ -15,7 +15,8 @@ typedef struct {
     const char
         *driver;      /* "linux", or "none": ports are rows only, nothing is wired (test driver) */
     const char *host; /* this machine's host name in the API */
-    guint wire_timeout_ms; /* how long a part may stay silent; 0: 10 s */
+    const char *ntp_servers; /* addresses for networks with the tag kilonova:ntp; NULL: none */
+    guint wire_timeout_ms;   /* how long a part may stay silent; 0: 10 s */
 } KnNetworksOptions;
 
 KnNetworks *kn_networks_new (const KnNetworksOptions *options, GError **error);
@@ -67,6 +68,9 @@ GPtrArray *kn_network_list_ports (KnDb *db, const char *server_id, GError **erro
 
 /* The ports of all servers of @project_id (NULL: of all projects); array of KnPort, those of one server in their order. */
 GPtrArray *kn_network_list_project_ports (KnDb *db, const char *project_id, GError **error);
+
+/* Addresses of the NTP servers that the networks of @ports (of KnPort) tell their guests of; empty: none. g_strfreev. */
+char **kn_network_list_ntp (KnNetworks *networks, KnDb *db, const GPtrArray *ports, GError **error);
 
 /* Puts all ports of @server_id into the security group @name (a name or id of @project_id), or takes them out of it. The latter
  * fails with NOT_FOUND (public) if none of them is in it. */

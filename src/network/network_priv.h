@@ -75,6 +75,7 @@ void kn_effects_run (KnNetworks *networks, KnDb *db, KnEffects *effects);
 struct KnNetworks {
     KnNetworksOptions options;
     char *cloud_id, *state_dir, *host;
+    char **ntp_servers;
     KnNetDriver *driver;
     KnNetworkEvents events;
     GMutex events_lock;
@@ -85,6 +86,7 @@ struct KnNetworks {
 /* ---- the objects' rules (network.c, subnet.c, port.c, security_group.c) ---- */
 
 bool kn_net_load (KnDb *db, const KnScope *scope, const char *id, KnNet **out_net, GError **error);
+bool kn_net_load_tags (KnDb *db, KnNet *net, GError **error);
 void kn_net_not_found (const char *id, GError **error);
 
 /* Whether an address of @subnet follows from the hardware address. */

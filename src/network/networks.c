@@ -31,11 +31,20 @@ kn_networks_new (const KnNetworksOptions *options, GError **error)
 {
     const KnNetDriverOps *ops = find_driver (options->driver, error);
     g_autoptr (KnNetworks) networks = NULL;
+    g_auto (GStrv) ntp_servers = NULL;
 
     if (ops == NULL)
         return NULL;
 
+    ntp_servers = kn_time_service_parse_servers (
+        options->ntp_servers != NULL ? options->ntp_servers : "", error);
+    if (ntp_servers == NULL) {
+        g_prefix_error (error, "option [network] ntp_servers: ");
+        return NULL;
+    }
+
     networks = g_new0 (KnNetworks, 1);
+    networks->ntp_servers = g_steal_pointer (&ntp_servers);
     g_mutex_init (&networks->events_lock);
     networks->options = *options;
     networks->cloud_id = g_strdup (options->cloud_id);
@@ -65,6 +74,7 @@ kn_networks_free (KnNetworks *networks)
     g_free (networks->cloud_id);
     g_free (networks->state_dir);
     g_free (networks->host);
+    g_strfreev (networks->ntp_servers);
     g_free (networks->service);
     g_free (networks);
 }

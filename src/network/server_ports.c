@@ -206,6 +206,58 @@ kn_network_list_project_ports (KnDb *db, const char *project_id, GError **error)
     return list_ports (db, &(KnListing){ .project_id = project_id }, error);
 }
 
+typedef struct {
+    const GPtrArray *ports;
+    GPtrArray *nets;
+    GPtrArray *tags; /* all of theirs, borrowed from them */
+} KnTimeListing;
+
+static void
+time_listing_end (KnTimeListing *listing)
+{
+    g_clear_pointer (&listing->tags, g_ptr_array_unref);
+    g_clear_pointer (&listing->nets, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnTimeListing, time_listing_end)
+
+static bool
+list_tags_txn (KnDb *db, gpointer data, GError **error)
+{
+    KnTimeListing *listing = data;
+
+    time_listing_end (listing);
+    listing->tags = g_ptr_array_new_null_terminated (4, NULL, TRUE);
+    listing->nets = kn_objects_new ();
+    for (guint i = 0; i < listing->ports->len; i++) {
+        KnNet *net = NULL;
+
+        if (!kn_net_load (db, &(KnScope){ .admin = true },
+                          ((const KnPort *)listing->ports->pdata[i])->network_id, &net, error))
+            return false;
+        g_ptr_array_add (listing->nets, net);
+        if (!kn_net_load_tags (db, net, error))
+            return false;
+        for (char **tag = net->base.tags; *tag != NULL; tag++)
+            g_ptr_array_add (listing->tags, *tag);
+    }
+    return true;
+}
+
+char **
+kn_network_list_ntp (KnNetworks *networks, KnDb *db, const GPtrArray *ports, GError **error)
+{
+    g_auto (KnTimeListing) listing = { .ports = ports };
+    KnTimeService service;
+    char **ntp;
+
+    if (!kn_db_read_txn (db, list_tags_txn, &listing, error))
+        return NULL;
+    kn_time_service_read (&service, (char **)listing.tags->pdata, networks->ntp_servers);
+    ntp = g_steal_pointer (&service.ntp);
+    kn_time_service_clear (&service);
+    return ntp != NULL ? ntp : g_new0 (char *, 1);
+}
+
 /* ---- wishes ---- */
 
 /* Everything that one wish is checked and carried out with. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "network/time_service.h"
 
 #define TAG_MAX 60
 #define TAGS_MAX 50
@@ -49,11 +50,35 @@ begin (KnTagging *tagging, KnRequest *req, KnDb **out_db, GError **error)
 }
 
 static bool
-check_tag (const char *tag, GError **error)
+is_network (const KnTagging *tagging)
 {
+    return kn_request_state (tagging->req) == &kn_net_resource;
+}
+
+/* Tags of networks say what DHCP tells their guests. */
+static bool
+commit (KnTagging *tagging, KnDb *db, KnTxnFn txn, GError **error)
+{
+    KnEffects effects;
+
+    if (!kn_db_txn (db, txn, tagging, error))
+        return false;
+    kn_effects_init (&effects);
+    if (is_network (tagging))
+        kn_effects_network (&effects, tagging->object->id);
+    kn_effects_run (kn_request_service (tagging->req), db, &effects);
+    kn_effects_free (&effects);
+    return true;
+}
+
+static bool
+check_tag (const KnTagging *tagging, const char *tag, GError **error)
+{
+    const KnNetworks *networks = kn_request_service (tagging->req);
+
     if (tag != NULL && *tag != '\0' && g_utf8_strlen (tag, -1) <= TAG_MAX
         && strchr (tag, ',') == NULL)
-        return true;
+        return kn_time_service_check_tag (tag, is_network (tagging), networks->ntp_servers, error);
     kn_error_public_type (error, KN_ERROR_BAD_REQUEST, "HTTPBadRequest",
                           "A tag has 1 to %d characters and no comma.", TAG_MAX);
     return false;
@@ -121,7 +146,7 @@ replace_txn (KnDb *db, gpointer data, GError **error)
         const char *tag = json_string_value (entry);
         g_autoptr (GError) local = NULL;
 
-        if (!check_tag (tag, error))
+        if (!check_tag (tagging, tag, error))
             return false;
         if (!kn_store_tag_insert (db, tagging->object->id, tag, &local)
             && !g_error_matches (local, KN_ERROR, KN_ERROR_CONFLICT)) {
@@ -151,7 +176,7 @@ kn_tags_replace (KnRequest *req, GError **error)
                               TAGS_MAX);
         return false;
     }
-    if (!kn_db_txn (db, replace_txn, &tagging, error))
+    if (!commit (&tagging, db, replace_txn, error))
         return false;
     reply_tags (&tagging);
     return true;
@@ -171,7 +196,7 @@ kn_tags_clear (KnRequest *req, GError **error)
     g_auto (KnTagging) tagging = { 0 };
     KnDb *db;
 
-    if (!begin (&tagging, req, &db, error) || !kn_db_txn (db, clear_txn, &tagging, error))
+    if (!begin (&tagging, req, &db, error) || !commit (&tagging, db, clear_txn, error))
         return false;
     kn_request_reply_empty (req, 204);
     return true;
@@ -203,7 +228,7 @@ kn_tag_add (KnRequest *req, GError **error)
     if (!begin (&tagging, req, &db, error))
         return false;
     tagging.tag = kn_request_param (req, "tag");
-    if (!check_tag (tagging.tag, error) || !kn_db_txn (db, add_txn, &tagging, error))
+    if (!check_tag (&tagging, tagging.tag, error) || !commit (&tagging, db, add_txn, error))
         return false;
     kn_request_reply_empty (req, 201);
     return true;
@@ -230,7 +255,7 @@ kn_tag_remove (KnRequest *req, GError **error)
     if (!begin (&tagging, req, &db, error))
         return false;
     tagging.tag = kn_request_param (req, "tag");
-    if (!kn_db_txn (db, remove_txn, &tagging, error))
+    if (!commit (&tagging, db, remove_txn, error))
         return false;
     kn_request_reply_empty (req, 204);
     return true;

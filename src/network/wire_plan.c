@@ -60,6 +60,7 @@ kn_wire_plan_free (KnWirePlan *plan)
     g_free (plan->network_id);
     g_free (plan->network_name);
     g_free (plan->dhcp_mac);
+    kn_time_service_clear (&plan->time);
     g_ptr_array_unref (plan->subnets);
     g_ptr_array_unref (plan->hosts);
     g_free (plan);

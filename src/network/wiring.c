@@ -47,6 +47,7 @@ plan_hosts (KnWirePlan *plan, const KnPortRow *port)
 }
 
 typedef struct {
+    const KnNetworks *networks;
     const char *network_id;
     KnWirePlan *plan; /* stays NULL if there is no such network */
 } KnPlanning;
@@ -64,7 +65,8 @@ plan_txn (KnDb *db, gpointer data, GError **error)
     g_clear_pointer (&planning->plan, kn_wire_plan_free);
     if (net == NULL)
         return kn_rows_ended (&local, error);
-    if (!kn_store_subnet_list_of (db, net->base.id, subnets, error)
+    if (!kn_net_load_tags (db, net, error)
+        || !kn_store_subnet_list_of (db, net->base.id, subnets, error)
         || !kn_store_port_list_of_network (db, net->base.id, ports, error))
         return false;
 
@@ -72,6 +74,7 @@ plan_txn (KnDb *db, gpointer data, GError **error)
     planning->plan->network_id = g_strdup (net->base.id);
     planning->plan->network_name = g_strdup (net->base.name);
     planning->plan->mtu = (guint)net->mtu;
+    kn_time_service_read (&planning->plan->time, net->base.tags, planning->networks->ntp_servers);
     for (guint i = 0; i < ports->len; i++) {
         const KnPortRow *port = g_ptr_array_index (ports, i);
 
@@ -89,9 +92,9 @@ plan_txn (KnDb *db, gpointer data, GError **error)
 
 /* The plan of @network_id; NULL without error if the network is gone. */
 static KnWirePlan *
-load_plan (KnDb *db, const char *network_id, GError **error)
+load_plan (const KnNetworks *networks, KnDb *db, const char *network_id, GError **error)
 {
-    KnPlanning planning = { .network_id = network_id };
+    KnPlanning planning = { .networks = networks, .network_id = network_id };
 
     if (!kn_db_read_txn (db, plan_txn, &planning, error))
         g_clear_pointer (&planning.plan, kn_wire_plan_free);
@@ -144,7 +147,7 @@ run_plan_step (KnNetworks *networks, KnDb *db, const KnPort *port, KnPlanStep st
     KnSilence silence = { 0 };
     GError *cause = NULL;
 
-    plan = load_plan (db, port->network_id, &cause);
+    plan = load_plan (networks, db, port->network_id, &cause);
     if (plan == NULL && cause == NULL)
         kn_net_not_found (port->network_id, &cause);
     if (plan != NULL)
@@ -235,7 +238,7 @@ kn_network_sync (KnNetworks *networks, KnDb *db, const char *network_id, GError 
 
     if (!networks->driver->ops->exists (networks->driver, network_id))
         return true;
-    plan = load_plan (db, network_id, &local);
+    plan = load_plan (networks, db, network_id, &local);
     if (plan == NULL)
         return kn_rows_ended (&local, error);
     return networks->driver->ops->ensure (networks->driver, plan, &silence, error);
@@ -245,7 +248,7 @@ static void
 recover_one (KnNetworks *networks, KnDb *db, const char *network_id)
 {
     g_autoptr (GError) error = NULL;
-    g_autoptr (KnWirePlan) plan = load_plan (db, network_id, &error);
+    g_autoptr (KnWirePlan) plan = load_plan (networks, db, network_id, &error);
     KnSilence silence = { 0 };
 
     if (plan != NULL)

@@ -350,6 +350,74 @@ test_dnsmasq_files (void)
 }
 
 static void
+test_dnsmasq_time (void)
+{
+    g_autoptr (KnWirePlan) plan = kn_wire_plan_new ();
+    const char *const tags[] = { "red", "kilonova:ntp", "kilonova:ntp=10.9.9.9",
+                                 "kilonova:timezone=Europe/Berlin", NULL };
+    const char *const servers[] = { "10.0.0.7", "fd00::7", "10.9.9.9", NULL };
+    g_autofree char *options = NULL;
+
+    plan->mtu = 1500;
+    add_wire_subnet (plan, "10.0.0.0/24", NULL, "10.0.0.2", "");
+    kn_time_service_read (&plan->time, (char **)tags, (char **)servers);
+    options = kn_dnsmasq_format_options (plan);
+    g_assert_cmpstr (options, ==,
+                     "tag:s0,option:dns-server\n"
+                     "tag:s0,option:router\n"
+                     "tag:s0,option:mtu,1500\n"
+                     "tag:s0,option:ntp-server,10.0.0.7,10.9.9.9\n"
+                     "tag:s0,option:posix-timezone,\"CET-1CEST,M3.5.0,M10.5.0/3\"\n"
+                     "tag:s0,option:tzdb-timezone,\"Europe/Berlin\"\n");
+    g_assert_cmpuint (g_strv_length (plan->time.ntp), ==, 3);
+}
+
+static void
+test_time_tags (void)
+{
+    static const struct {
+        const char *tag;
+        bool on_network, ok;
+    } cases[] = {
+        { "red", false, true },
+        { "kilonova:ntp", true, true },
+        { "kilonova:ntp", false, false },
+        { "kilonova:ntp=10.0.0.1", true, true },
+        { "kilonova:ntp=fd00::1", true, true },
+        { "kilonova:ntp=pool.ntp.org", true, false },
+        { "kilonova:ntp=", true, false },
+        { "kilonova:timezone=Asia/Kathmandu", true, true },
+        { "kilonova:timezone=Asia/Nowhere", true, false },
+        { "kilonova:timezone=../zoneinfo/UTC", true, false },
+        { "kilonova:timezone=/etc/localtime", true, false },
+        { "kilonova:timezone=tzdata.zi", true, false },
+        { "kilonova:timezone=Asia", true, false },
+        { "kilonova:timezone=", true, false },
+        { "kilonova:time", true, false },
+    };
+    g_autoptr (GError) error = NULL;
+    g_auto (GStrv) servers = kn_time_service_parse_servers (" 10.0.0.1, fd00:0::1 ", &error);
+    const char *const none[] = { NULL };
+
+    g_assert_no_error (error);
+    g_assert_cmpuint (g_strv_length (servers), ==, 2);
+    g_assert_cmpstr (servers[1], ==, "fd00::1");
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GError) refused = NULL;
+
+        g_assert_true (
+            kn_time_service_check_tag (cases[i].tag, cases[i].on_network, servers, &refused)
+            == cases[i].ok);
+        g_assert_true (cases[i].ok == (refused == NULL));
+    }
+    g_assert_false (kn_time_service_check_tag ("kilonova:ntp", true, (char **)none, &error));
+    g_assert_nonnull (strstr (error->message, "[network] ntp_servers"));
+    g_clear_error (&error);
+    g_assert_null (kn_time_service_parse_servers ("10.0.0.1 pool.ntp.org", &error));
+    g_assert_nonnull (strstr (error->message, "'pool.ntp.org'"));
+}
+
+static void
 test_leases (void)
 {
     static const char good[] = "1795270531 fa:16:3e:00:00:01 10.0.0.5 * 01:fa:16:3e:00:00:01\n"
@@ -890,6 +958,8 @@ main (int argc, char **argv)
     g_test_add_func ("/network/bodies", test_bodies);
     g_test_add_func ("/network/filters", test_filters);
     g_test_add_func ("/network/dnsmasq-files", test_dnsmasq_files);
+    g_test_add_func ("/network/dnsmasq-time", test_dnsmasq_time);
+    g_test_add_func ("/network/time-tags", test_time_tags);
     g_test_add_func ("/network/leases", test_leases);
     for (guint i = 0; i < G_N_ELEMENTS (store_tests); i++) {
         g_autofree char *sqlite = g_strdup_printf ("/network/sqlite/%s", store_tests[i].name);

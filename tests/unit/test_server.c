@@ -320,6 +320,7 @@ test_config_drive (void)
     g_autoptr (GHashTable) files = NULL;
     g_autoptr (GBytes) bytes = NULL;
     g_autoptr (GError) error = NULL;
+    const char *const ntp[] = { "10.0.0.7", "fd00::7", NULL };
     const KnConfigDrive drive = {
         .uuid = "u",
         .name = "caf\xc3\xa9",
@@ -330,10 +331,12 @@ test_config_drive (void)
         .public_key = "ssh-ed25519 AAAA",
         .admin_pass = "secret",
         .user_data = "I2Nsb3VkLWNvbmZpZwo=",
+        .kms_host = "kms.example.org:1688",
+        .ntp = (char *const *)ntp,
         .metadata = metadata,
         .ports = ports,
     };
-    g_autoptr (json_t) meta = NULL, network = NULL;
+    g_autoptr (json_t) meta = NULL, network = NULL, vendor = NULL;
     const char *text;
 
     g_hash_table_insert (metadata, (char *)"role", (char *)"web");
@@ -356,6 +359,17 @@ test_config_drive (void)
         "ssh-ed25519 AAAA");
     g_assert_cmpstr (json_string_value (json_object_get (json_object_get (meta, "meta"), "role")),
                      ==, "web");
+
+    /* Where cloudbase-init looks for it, and where cloud-init looks for NTP servers. */
+    g_assert_cmpstr (json_string_value (json_object_get (meta, "kms_host")), ==,
+                     "kms.example.org:1688");
+    text = g_hash_table_lookup (files, "openstack/latest/vendor_data.json");
+    vendor = kn_json_parse (text, strlen (text), &error);
+    g_assert_cmpstr (json_string_value (json_object_get (vendor, "cloud-init")), ==,
+                     "#cloud-config\nntp:\n  servers:\n    - '10.0.0.7'\n    - 'fd00::7'\n");
+    g_assert_cmpuint (json_array_size (json_object_get (vendor, "ntp")), ==, 2);
+    g_assert_cmpstr (json_string_value (json_object_get (vendor, "kms_host")), ==,
+                     "kms.example.org:1688");
 
     text = g_hash_table_lookup (files, "openstack/latest/network_data.json");
     network = kn_json_parse (text, strlen (text), &error);
