@@ -95,6 +95,28 @@ write_error (KnJw *w, const GError *error)
     kn_jw_end (w);
 }
 
+/* What the flavors API refuses from microversion 2.86 on: key -> sentence. */
+static void
+write_refused_specs (KnJw *w, const json_t *object)
+{
+    const json_t *flavor = json_object_get (object, "flavor");
+    const char *key;
+    json_t *value;
+    bool any = false;
+    json_object_foreach (json_object_get (flavor, "extra_specs"), key, value) {
+        g_autoptr (GError) error = NULL;
+        const char *text = json_string_value (value);
+        if (!text || kn_guest_check_spec (key, text, &error))
+            continue;
+        if (!any)
+            kn_jw_object_member (w, "flavor_api_rejects");
+        any = true;
+        kn_jw_string_member (w, key, kn_error_sentence (error));
+    }
+    if (any)
+        kn_jw_end (w);
+}
+
 static void
 write_result (KnJw *w, const json_t *object, const char *profile)
 {
@@ -109,6 +131,7 @@ write_result (KnJw *w, const json_t *object, const char *profile)
     else
         write_error (w, error);
     kn_jw_end (w);
+    write_refused_specs (w, object);
     kn_jw_end (w);
 }
 

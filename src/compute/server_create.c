@@ -91,8 +91,8 @@ image_part (GHashTable *system_metadata)
 }
 
 /* QEMU takes a zone that it does not know for UTC without a word, so it is refused here. */
-static bool
-check_zone (const char *zone, GError **error)
+bool
+kn_server_check_zone (const char *zone, GError **error)
 {
     if (zone == NULL || kn_time_zone_exists (zone))
         return true;
@@ -107,7 +107,7 @@ bool
 kn_server_check_property (const char *name, const char *value, GError **error)
 {
     return kn_guest_check_property (name, value, error)
-           && (strcmp (name, "os_timezone") != 0 || check_zone (value, error));
+           && (strcmp (name, "os_timezone") != 0 || kn_server_check_zone (value, error));
 }
 
 bool
@@ -131,9 +131,9 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
     };
 
     return kn_guest_check (&facts, error)
-           && check_zone (g_hash_table_lookup (server, "os_timezone"), error)
-           && check_zone (g_hash_table_lookup (properties, "os_timezone"), error)
-           && check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error);
+           && kn_server_check_zone (g_hash_table_lookup (server, "os_timezone"), error)
+           && kn_server_check_zone (g_hash_table_lookup (properties, "os_timezone"), error)
+           && kn_server_check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error);
 }
 
 const char *

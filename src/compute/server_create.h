@@ -21,6 +21,9 @@ bool kn_server_check_guest (const KnServerWish *wish, GError **error);
 /* Whether a property may be set on a server, and to @value: kn_guest_check_property(), and a zone must exist. */
 bool kn_server_check_property (const char *name, const char *value, GError **error);
 
+/* Whether there is such a time zone; NULL is fine. Errors (public): BAD_REQUEST. */
+bool kn_server_check_zone (const char *zone, GError **error);
+
 /* The profile that a new server gets: what its metadata, flavor or image says, otherwise @fallback. Borrowed. */
 const char *kn_server_choose_profile (GHashTable *user_metadata, GHashTable *extra_specs,
                                       GHashTable *image_properties, const char *fallback);

@@ -93,15 +93,13 @@ static bool
 check_specs (KnDraft *draft, GError **error)
 {
     GHashTableIter iter;
-    gpointer name;
+    gpointer name, value;
     if (draft->profile->like_nova || !draft->facts->extra_specs)
         return true;
     g_hash_table_iter_init (&iter, draft->facts->extra_specs);
-    while (g_hash_table_iter_next (&iter, &name, NULL)) {
-        const KnGuestProperty *row = kn_guest_spec_find (name);
-        if (row && !check_value (draft, row, kn_spec (draft, name), error))
+    while (g_hash_table_iter_next (&iter, &name, &value))
+        if (!kn_guest_check_spec (name, value, error))
             return false;
-    }
     return true;
 }
 

@@ -122,6 +122,11 @@ bool kn_decide_nics (KnDraft *draft, GError **error);      /* nics.c */
 bool kn_decide_devices (KnDraft *draft, GError **error);   /* devices.c */
 bool kn_decide_addresses (KnDraft *draft, GError **error); /* addresses.c */
 
+/* ---- hints (hints.c, specs.c) ---- */
+
+/* How many letters have to be changed, added, dropped or swapped; G_MAXUINT for words of more than 63 bytes. */
+guint kn_word_distance (const char *a, const char *b);
+
 /* ---- what concepts tell each other ---- */
 
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */

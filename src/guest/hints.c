@@ -33,10 +33,11 @@ static const struct {
     { "timezone", "os_timezone", NULL },
 };
 
-static void
-hint_free (gpointer data)
+void
+kn_guest_hint_free (KnGuestHint *hint)
 {
-    KnGuestHint *hint = data;
+    if (!hint)
+        return;
     g_free (hint->property);
     g_free (hint->value);
     g_free (hint->message);
@@ -44,9 +45,9 @@ hint_free (gpointer data)
     g_free (hint);
 }
 
-/* Damerau's distance, up to 63 characters a word. */
-static guint
-distance (const char *a, const char *b)
+/* Damerau's distance. */
+guint
+kn_word_distance (const char *a, const char *b)
 {
     guint rows[3][64], *before = rows[0], *last = rows[1], *row = rows[2];
     gsize la = strlen (a), lb = strlen (b);
@@ -69,12 +70,12 @@ distance (const char *a, const char *b)
     return last[lb];
 }
 
-/* Case, hyphens and an `image.` or `image_` in front are how names are mistyped most. */
+/* Case, hyphens, colons and an `image.` or `image_` in front are how names are mistyped most. */
 static char *
 normalise (const char *name)
 {
     g_autofree char *lower = g_ascii_strdown (name, -1);
-    g_strdelimit (lower, "-. ", '_');
+    g_strdelimit (lower, ":-. ", '_');
     const char *bare = g_str_has_prefix (lower, "image_") ? lower + strlen ("image_") : lower;
     return g_strdup (bare);
 }
@@ -87,7 +88,7 @@ find_near (const char *name)
     guint nearest = strlen (name) >= 8 ? 2 : 1;
     const KnGuestProperty *rows = kn_guest_properties (&n);
     for (gsize i = 0; i < n; i++) {
-        guint d = rows[i].name ? distance (name, rows[i].name) : G_MAXUINT;
+        guint d = rows[i].name ? kn_word_distance (name, rows[i].name) : G_MAXUINT;
         if (d <= nearest && (d < nearest || !best)) {
             nearest = d;
             best = rows[i].name;
@@ -118,8 +119,8 @@ kn_guest_property_suggest (const char *name)
     return find_near (bare);
 }
 
-static KnGuestHint *
-hint_new (const char *property, const char *value, char *message, char *suggestion)
+KnGuestHint *
+kn_guest_hint_new (const char *property, const char *value, char *message, char *suggestion)
 {
     KnGuestHint *hint = g_new (KnGuestHint, 1);
     *hint = (KnGuestHint){ g_strdup (property), g_strdup (value), message, suggestion };
@@ -146,11 +147,12 @@ hint_at_name (const char *name, const char *value)
     const char *meant
         = confusion >= 0 && confusions[confusion].value ? confusions[confusion].value : value;
     g_autofree char *mended = mend_value (kn_guest_property_find (right), meant);
-    return hint_new (name, value,
-                     g_strdup_printf ("'%s' is not a property that shapes a guest, so it has no "
-                                      "effect; did you mean %s=%s?",
-                                      name, right, mended),
-                     g_strdup_printf ("%s=%s", right, mended));
+    return kn_guest_hint_new (
+        name, value,
+        g_strdup_printf ("'%s' is not a property that shapes a guest, so it has no "
+                         "effect; did you mean %s=%s?",
+                         name, right, mended),
+        g_strdup_printf ("%s=%s", right, mended));
 }
 
 static KnGuestHint *
@@ -161,12 +163,12 @@ hint_at_value (const KnGuestProperty *row, const char *name, const char *value)
         return NULL;
     g_autofree char *mended = mend_value (row, value);
     if (strcmp (mended, value) != 0)
-        return hint_new (
+        return kn_guest_hint_new (
             name, value,
             g_strdup_printf ("%s is '%s', which other clouds take for unknown; write %s=%s.", name,
                              value, name, mended),
             g_strdup_printf ("%s=%s", name, mended));
-    return hint_new (
+    return kn_guest_hint_new (
         name, value,
         g_strdup_printf ("%s is '%s', which is not allowed; allowed is %s.", name, value, allowed),
         NULL);
@@ -179,18 +181,19 @@ hint_at_missing_os_type (GHashTable *properties, GPtrArray *hints)
     if (!distro || g_ascii_strncasecmp (distro, "win", 3) != 0
         || g_hash_table_contains (properties, "os_type"))
         return;
-    g_ptr_array_add (hints,
-                     hint_new ("os_distro", distro,
-                               g_strdup_printf ("os_distro is '%s', but the clock follows os_type, "
-                                                "which is missing; did you mean os_type=windows?",
-                                                distro),
-                               g_strdup ("os_type=windows")));
+    g_ptr_array_add (
+        hints,
+        kn_guest_hint_new ("os_distro", distro,
+                           g_strdup_printf ("os_distro is '%s', but the clock follows os_type, "
+                                            "which is missing; did you mean os_type=windows?",
+                                            distro),
+                           g_strdup ("os_type=windows")));
 }
 
 GPtrArray *
 kn_guest_hints (GHashTable *image_properties)
 {
-    GPtrArray *hints = g_ptr_array_new_with_free_func (hint_free);
+    GPtrArray *hints = g_ptr_array_new_with_free_func ((GDestroyNotify)kn_guest_hint_free);
     GHashTableIter iter;
     gpointer name, value;
     g_hash_table_iter_init (&iter, image_properties);

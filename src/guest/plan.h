@@ -51,6 +51,18 @@ typedef struct {
     char *property, *value, *message, *suggestion;
 } KnGuestHint;
 GPtrArray *kn_guest_hints (GHashTable *image_properties);
+/* Takes @message and @suggestion (may be NULL). */
+KnGuestHint *kn_guest_hint_new (const char *property, const char *value, char *message,
+                                char *suggestion);
+void kn_guest_hint_free (KnGuestHint *hint);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestHint, kn_guest_hint_free)
+
+/* Whether a flavor may carry the extra spec @name=@value: of prefixes that the guest rules own (hw:, hw_rng:, os:, quota: …)
+ * only names and values of the registry; all other keys are free. Errors (public): BAD_REQUEST with "did you mean". */
+bool kn_guest_check_spec (const char *name, const char *value, GError **error);
+
+/* What is wrong or doubtful with one extra spec, NULL: nothing. */
+KnGuestHint *kn_guest_spec_hint (const char *name, const char *value);
 
 /* Whether @name is a property that the guest rules know, may be set on a server, and @value is allowed. Errors (public): BAD_REQUEST with "did you mean". */
 bool kn_guest_check_property (const char *name, const char *value, GError **error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "guest/cpus.h"
 
 #define LIST(...)                                                                                  \
     (const char *const[])                                                                          \
@@ -116,7 +117,8 @@ looks_like_zone (const char *text)
 static bool
 looks_like_cpus (const char *text)
 {
-    return *text && strspn (text, "0123456789,-^ ") == strlen (text);
+    KnCpus cpus = { 0 };
+    return *text && kn_cpus_parse (text, &cpus);
 }
 
 static bool
@@ -126,8 +128,12 @@ looks_like_page (const char *text)
     if (g_strv_contains (words, text))
         return true;
     gsize digits = strspn (text, "0123456789");
+    const char *unit = text + digits;
+    if (*unit && strchr ("kKMGT", *unit))
+        unit += unit[1] == 'i' ? 2 : 1;
     return digits > 0 && digits < 10
-           && strspn (text + digits, "kKMGTiBbyte") == strlen (text + digits);
+           && (!*unit || strcmp (unit, "B") == 0 || strcmp (unit, "b") == 0
+               || strcmp (unit, "bit") == 0);
 }
 
 static bool
@@ -164,16 +170,24 @@ is_allowed (const KnGuestProperty *row, const char *value)
 }
 
 static char *
+describe_int (const KnGuestProperty *row)
+{
+    if (!row->min && !row->max)
+        return g_strdup ("a whole number");
+    if (row->max == G_MAXINT64)
+        return g_strdup_printf ("a whole number from %" G_GINT64_FORMAT, row->min);
+    return g_strdup_printf ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                            row->min, row->max);
+}
+
+static char *
 describe_allowed (const KnGuestProperty *row)
 {
     switch (row->type) {
     case KN_PROPERTY_BOOL:
         return g_strdup ("true or false");
     case KN_PROPERTY_INT:
-        return row->min || row->max ? g_strdup_printf ("a whole number from %" G_GINT64_FORMAT
-                                                       " to %" G_GINT64_FORMAT,
-                                                       row->min, row->max)
-                                    : g_strdup ("a whole number");
+        return describe_int (row);
     case KN_PROPERTY_ENUM:
         return g_strjoinv (", ", (char **)row->values);
     case KN_PROPERTY_CPUS:

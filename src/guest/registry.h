@@ -69,5 +69,8 @@ bool kn_guest_property_allows (const KnGuestProperty *property, const char *valu
 /* The known name nearest to @name that somebody may have meant, NULL: none is near. */
 const char *kn_guest_property_suggest (const char *name);
 
+/* The extra spec that somebody may have meant by @name, which is none; NULL: none is near. */
+const char *kn_guest_spec_suggest (const char *name);
+
 /* docs/properties.md; caller frees. */
 char *kn_guest_properties_format (void);

@@ -75,6 +75,12 @@ kn_guest_properties_format (void)
         "set` and takes effect at the next start. *Since*: Nova's release with it (2012.1 … "
         "2015.1, then "
         "12 = Liberty and so on), or our profile.\n\n"
+        "Extra specs whose prefix stands in the table (`hw:`, `os:`, `quota:` …) are checked; all "
+        "others are free. Compute stores a "
+        "bad one with a "
+        "`Warning` header, a line in the log and an entry in `GET "
+        "/flavors/ID/kilonova-warnings` (from microversion 2.86 "
+        "on it refuses it), and refuses a server of that flavor.\n\n"
         "| Name | Values | Who wins | Acts on | On a server | Since | Meaning |\n"
         "|---|---|---|---|---|---|---|\n");
     for (gsize i = 0; i < n; i++)

@@ -167,3 +167,41 @@ def test_extra_spec_of_another_key(admin, flavor):
     path = "/flavors/%s/os-extra_specs/a" % flavor["id"]
     admin.compute.put(path, {"b": "1"}).ok(400)
     admin.compute.put(path, {"a": "1", "b": "2"}).ok(400)
+
+
+DOUBTFUL = {"hw:cpu_policy": "Dedicated", "hw:max_cpu_sockets": "2", "quota:cpu_shares": "99999999999999999999", "os:timezone": "Mars/Olympus"}
+
+
+def test_doubtful_extra_specs_are_stored_with_a_warning(cloud, admin, flavor):
+    """Below microversion 2.86 Nova stores them; ours says so to who sets them, in the log, and with the flavor."""
+    specs = "/flavors/%s/os-extra_specs" % flavor["id"]
+    answer = admin.compute.post(specs, {"extra_specs": {**DOUBTFUL, "hw:pmu": "true", "own:thing": "<&>"}})
+    assert answer.ok(200)["extra_specs"]["hw:cpu_policy"] == "Dedicated"
+    warned = answer.headers["Warning"]
+    assert warned.count("299 kilonova ") == 4 and "hw:max_cpu_sockets" in warned and "Mars/Olympus" in warned and "hw:pmu" not in warned
+    listed = admin.compute.get("/flavors/%s/kilonova-warnings" % flavor["id"]).ok(200)["warnings"]
+    assert [w["property"] for w in listed] == sorted(DOUBTFUL)
+    assert {w["property"]: w["suggestion"] for w in listed}["hw:max_cpu_sockets"] == "hw:cpu_max_sockets=2"
+    assert "a doubtful extra spec was stored" in cloud.tail(200)
+
+    for key in DOUBTFUL:
+        admin.compute.delete("%s/%s" % (specs, key)).ok(200)
+    answer = admin.compute.put(specs + "/hw:pmu", {"hw:pmu": "false"})
+    assert answer.ok(200) and "Warning" not in answer.headers
+    assert admin.compute.get("/flavors/%s/kilonova-warnings" % flavor["id"]).ok(200) == {"warnings": []}
+
+
+@pytest.fixture(scope="module")
+def image(admin):
+    made = admin.image.post("/images", {"name": "i", "disk_format": "raw", "container_format": "bare"}).ok(201)["id"]
+    admin.image.call("PUT", "/images/%s/file" % made, data=b"x" * 4096, headers={"Content-Type": "application/octet-stream"}).ok(204)
+    yield made
+    admin.image.delete("/images/" + made).ok(204)
+
+
+@pytest.mark.parametrize("key", sorted(DOUBTFUL))
+def test_a_server_of_a_bad_flavor_is_refused(admin, flavor, image, key):
+    admin.compute.post("/flavors/%s/os-extra_specs" % flavor["id"], {"extra_specs": {key: DOUBTFUL[key]}}).ok(200)
+    answer = admin.compute.post("/servers", {"server": {"name": "s", "imageRef": image, "flavorRef": flavor["id"]}})
+    assert answer.status == 400
+    assert (key if key != "os:timezone" else "Mars/Olympus") in answer.json["badRequest"]["message"]

@@ -127,6 +127,83 @@ test_settings (void)
 }
 
 static const struct {
+    const char *name, *value, *complaint; /* NULL: fine */
+} specs[] = {
+    { "hw:cpu_policy", "dedicated", NULL },
+    { "hw:cpu_policy", "foo", "allowed is shared, dedicated, mixed" },
+    { "hw:cpu_polcy", "shared", "did you mean 'hw:cpu_policy'?" },
+    { "hw:max_cpu_sockets", "2", "did you mean 'hw:cpu_max_sockets'?" },
+    { "hw:rng_allowed", "true", "did you mean 'hw_rng:allowed'?" },
+    { "HW:PMU", "true", NULL }, /* a prefix of somebody else's */
+    { "hw:disk_bus", "scsi", "hw_disk_bus is a property of images" },
+    { "hw:unknown", "1", "There is no extra spec 'hw:unknown'" },
+    { "hw:", "1", "There is no extra spec 'hw:'" },
+    { "hw_rng:x", "1", "There is no extra spec" },
+    { "hw_video:ram_max_mb", "-1", "a whole number from 0 to 65536" },
+    { "os:secureboot", "required", "did you mean 'os:secure_boot'?" },
+    { "os:timezone", "<x>", "a zone name" },
+    { "quota:cpu_shares", "99999999999999999999", "a whole number from 1 to 262144" },
+    { "quota:disk_read_bytes_sec", "9223372036854775807", NULL },
+    { "quota:disk_read_bytes_sec", "9223372036854775808", "a whole number from 0" },
+    { "hw:numa_cpus.1", "0-3,^2", NULL },
+    { "hw:numa_cpus.1", "3-1", "a list of CPU numbers" },
+    { "hw:numa_cpus.x", "0", "There is no extra spec" },
+    { "hw:mem_page_size", "2MB", NULL },
+    { "hw:mem_page_size", "1GiB", NULL },
+    { "hw:mem_page_size", "2MBMB", "a size such as 2MB" },
+    { "hw:mem_page_size", "MB", "a size such as 2MB" },
+    { "hide_hypervisor_id", "maybe", "true or false" },
+    { "trait:HW_CPU_X86_AVX2", "required", NULL },
+    { "resources:VCPU", "2", NULL },
+    { "aggregate_instance_extra_specs:ssd", "true", NULL },
+    { "custom", "", NULL },
+    { "", "", NULL },
+};
+
+static void
+test_specs (void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (specs); i++) {
+        g_autoptr (GError) error = NULL;
+        bool good = kn_guest_check_spec (specs[i].name, specs[i].value, &error);
+        g_test_message ("%s=%s", specs[i].name, specs[i].value);
+        g_assert_true (good == (specs[i].complaint == NULL));
+        if (good)
+            continue;
+        g_assert_error (error, KN_ERROR, KN_ERROR_BAD_REQUEST);
+        g_assert_cmpstr (kn_error_type (error), ==, "api/InvalidRequest");
+        g_assert_nonnull (strstr (error->message, specs[i].complaint));
+    }
+}
+
+static const struct {
+    const char *name, *value, *message, *suggestion; /* message NULL: no hint */
+} doubts[] = {
+    { "hw:cpu_policy", "Dedicated", "allowed is", "hw:cpu_policy=dedicated" },
+    { "hw:max_cpu_cores", "4", "did you mean", "hw:cpu_max_cores=4" },
+    { "hw_cpu_policy", "shared", "has no effect on a flavor", "hw:cpu_policy=shared" },
+    { "os_type", "windows", "a property of images", NULL },
+    { "hw:disk_bus", "scsi", "a property of images", NULL },
+    { "hw:cpu_policy", "no such", "allowed is", NULL },
+    { "hw:pmu", "true", NULL, NULL },
+    { "colour", "green", NULL, NULL },
+};
+
+static void
+test_spec_hints (void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (doubts); i++) {
+        g_autoptr (KnGuestHint) hint = kn_guest_spec_hint (doubts[i].name, doubts[i].value);
+        g_test_message ("%s=%s", doubts[i].name, doubts[i].value);
+        g_assert_true ((hint != NULL) == (doubts[i].message != NULL));
+        if (!hint)
+            continue;
+        g_assert_nonnull (strstr (hint->message, doubts[i].message));
+        g_assert_cmpstr (hint->suggestion, ==, doubts[i].suggestion);
+    }
+}
+
+static const struct {
     const char *text, *back; /* NULL: no list */
 } lists[] = {
     { "0-3,^2,7", "0-1,3,7" }, { " 1 , 2-2 ", "1-2" }, { "", "" },     { "^0", "" },
@@ -160,6 +237,8 @@ main (int argc, char **argv)
     g_test_add_func ("/guest/registry/suggestions", test_suggestions);
     g_test_add_func ("/guest/registry/hints", test_hints);
     g_test_add_func ("/guest/registry/settings", test_settings);
+    g_test_add_func ("/guest/registry/specs", test_specs);
+    g_test_add_func ("/guest/registry/spec-hints", test_spec_hints);
     g_test_add_func ("/guest/cpus", test_cpus);
     return g_test_run ();
 }
