@@ -393,12 +393,12 @@ has_usb_disk (const KnDraft *draft)
     return false;
 }
 
-/* On q35 libvirt's default is an old UHCI behind a bridge to conventional PCI. Windows 7 and 2008 R2 have no xHCI driver. */
+/* On q35 libvirt's default is an old UHCI behind a bridge to conventional PCI. Windows before 8 has no xHCI driver. */
 static const char *
 choose_usb_model (const KnDraft *draft)
 {
-    const KnWindows *windows = kn_draft_windows (draft);
-    bool old = windows && windows->generation < KN_WINDOWS_8;
+    const KnOs *os = kn_draft_os (draft);
+    bool old = os && !os->xhci;
     return !draft->profile->like_nova && draft->q35 && !old ? "qemu-xhci" : NULL;
 }
 

@@ -129,10 +129,11 @@ choose_uefi (KnDraft *draft)
 bool
 kn_wants_windows_firmware (const KnDraft *draft)
 {
-    const KnWindows *windows = kn_draft_windows (draft);
+    const KnOs *os = kn_draft_os (draft);
     const KnGuestHost *host = draft->host;
     bool can = !draft->host_known || (host->uefi && host->secure_boot && host->tpm);
-    return draft->profile->implied_firmware && windows && windows->firmware && draft->q35 && can;
+    return draft->profile->implied_firmware && os && os->secure_boot >= KN_OS_WANTED && draft->q35
+           && can;
 }
 
 bool

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "guest/os.h"
 #include "guest/plan.h"
 #include "guest/registry.h"
 
@@ -161,23 +162,10 @@ typedef struct {
 bool kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said,
                          GError **error);
 
-/* What is known about Windows versions (os.c). */
-typedef struct {
-    const char *name; /* as in os_version */
-    guint generation; /* order of kernels; KN_WINDOWS_* */
-    bool firmware;    /* wants UEFI, Secure Boot and TPM 2.0 */
-} KnWindows;
-enum {
-    KN_WINDOWS_VISTA = 60,
-    KN_WINDOWS_7 = 61,
-    KN_WINDOWS_8 = 62,
-    KN_WINDOWS_10 = 100,
-    KN_WINDOWS_11 = 110,
-};
-const KnWindows *kn_windows_find (const char *version);
-const KnWindows *kn_draft_windows (const KnDraft *draft); /* NULL: version not known */
-/* The most sockets that the edition uses; 0: not known, which never lowers a limit. */
-guint kn_windows_max_sockets (const char *version, const char *edition);
+/* The row of the guest's Windows (os.c); NULL: no Windows, or its version is not known. */
+const KnOs *kn_draft_os (const KnDraft *draft);
+/* The edition as somebody said it, NULL: nobody did. */
+const char *kn_draft_edition (const KnDraft *draft);
 
 /* ---- what check.c asks before a host is chosen ---- */
 

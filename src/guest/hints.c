@@ -178,7 +178,8 @@ static void
 hint_at_missing_os_type (GHashTable *properties, GPtrArray *hints)
 {
     const char *distro = g_hash_table_lookup (properties, "os_distro");
-    if (!distro || g_ascii_strncasecmp (distro, "win", 3) != 0
+    const KnOsFamily *family = kn_os_find_family (distro);
+    if (!family || strcmp (family->rtc, "localtime") != 0
         || g_hash_table_contains (properties, "os_type"))
         return;
     g_ptr_array_add (

@@ -1,198 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hyper-V enlightenments: what Windows uses to run well under a hypervisor.
- *
- * Which flags: QEMU, docs/system/i386/hyperv.rst, which advises all but a few; by Windows version as Proxmox does
- * (CPUConfig.pm, get_hyperv_enlightenments). Which not: evmcs broke every Windows guest on AMD (Nova bug 2009280) and needs
- * an Intel host, reenlightenment broke live migration (bug 2046549) and needs a fixed TSC frequency. nova-26 is the list of
+/* Hyper-V enlightenments: what Windows uses to run well under a hypervisor. Which there are, who gains by each and what it needs
+ * is data/os/hyperv.ini; which of them a Windows gets is the set of its version in data/os/versions.ini. nova-26 is the list of
  * Nova 26.2's _set_features. */
 #include <string.h>
 
 #include "guest/guest_priv.h"
 
-#define LISTED_ONLY G_MAXUINT64 /* only where the host's own list has it */
-
-typedef struct {
-    const char *name;     /* element below features/hyperv */
-    const char *host;     /* in the host's list */
-    guint64 libvirt;      /* first version that takes it */
-    guint generation;     /* first Windows that gains by it */
-    const char *needs[3]; /* flags without which QEMU refuses it */
-    bool nova, ours;
-    const char *vendor; /* of the host's CPU */
-    bool needs_tsc;     /* a known, fixed TSC frequency */
-    const char *because;
-} Flag;
-
-static const Flag flags[] = {
-    { .name = "relaxed",
-      .host = "relaxed",
-      .generation = KN_WINDOWS_VISTA,
-      .nova = true,
-      .ours = true,
-      .because = "Windows does not take a delayed virtual CPU for a hung one." },
-    { .name = "vapic",
-      .host = "vapic",
-      .generation = KN_WINDOWS_VISTA,
-      .nova = true,
-      .ours = true,
-      .because = "Interrupts are acknowledged without leaving the guest." },
-    { .name = "spinlocks",
-      .host = "spinlocks",
-      .generation = KN_WINDOWS_VISTA,
-      .nova = true,
-      .ours = true,
-      .because = "Windows tells the host after 8191 tries instead of spinning on." },
-    { .name = "vpindex",
-      .host = "vpindex",
-      .libvirt = 1003003,
-      .generation = KN_WINDOWS_7,
-      .nova = true,
-      .ours = true,
-      .because = "Virtual CPUs have numbers, which the other flags build on." },
-    { .name = "runtime",
-      .host = "runtime",
-      .libvirt = 1003003,
-      .generation = KN_WINDOWS_7,
-      .nova = true,
-      .ours = true,
-      .because = "Windows sees how long its CPUs really ran." },
-    { .name = "synic",
-      .host = "synic",
-      .libvirt = 1003003,
-      .generation = KN_WINDOWS_7,
-      .needs = { "vpindex" },
-      .nova = true,
-      .ours = true,
-      .because = "The synthetic interrupt controller, which synthetic timers need." },
-    { .name = "stimer",
-      .host = "stimer",
-      .libvirt = 1003003,
-      .generation = KN_WINDOWS_7,
-      .needs = { "synic" },
-      .ours = true,
-      .because = "Without synthetic timers Windows ticks by the RTC and burns CPU when idle." },
-    { .name = "stimer/direct",
-      .host = "stimer",
-      .libvirt = 5007000,
-      .generation = KN_WINDOWS_10,
-      .needs = { "stimer" },
-      .ours = true,
-      .because = "Synthetic timers fire as interrupts, without a message." },
-    { .name = "reset",
-      .host = "reset",
-      .libvirt = 1003003,
-      .nova = true,
-      .because = "Windows may reset itself by the hypervisor." },
-    { .name = "frequencies",
-      .host = "frequencies",
-      .libvirt = 4007000,
-      .generation = KN_WINDOWS_7,
-      .nova = true,
-      .ours = true,
-      .because = "Windows reads TSC and APIC frequencies instead of measuring." },
-    { .name = "reenlightenment",
-      .host = "reenlightenment",
-      .libvirt = 4007000,
-      .generation = KN_WINDOWS_10,
-      .needs = { "frequencies" },
-      .nova = true,
-      .ours = true,
-      .needs_tsc = true,
-      .because = "Windows is told when a migration changes the TSC frequency." },
-    { .name = "tlbflush",
-      .host = "tlbflush",
-      .libvirt = 4007000,
-      .generation = KN_WINDOWS_7,
-      .needs = { "vpindex" },
-      .nova = true,
-      .ours = true,
-      .because = "One call flushes the TLBs of many virtual CPUs." },
-    { .name = "ipi",
-      .host = "ipi",
-      .libvirt = 4010000,
-      .generation = KN_WINDOWS_7,
-      .needs = { "vpindex" },
-      .nova = true,
-      .ours = true,
-      .because = "One call interrupts many virtual CPUs." },
-    { .name = "evmcs",
-      .host = "evmcs",
-      .libvirt = 4010000,
-      .generation = KN_WINDOWS_11,
-      .needs = { "vapic" },
-      .nova = true,
-      .ours = true,
-      .vendor = "Intel",
-      .because
-      = "Nested virtualisation, which current Windows uses for its own security, is faster." },
-    { .name = "xmm_input",
-      .host = "xmm_input",
-      .libvirt = LISTED_ONLY,
-      .generation = KN_WINDOWS_10,
-      .ours = true,
-      .because = "Calls pass their input in registers." },
-    { .name = "emsr_bitmap",
-      .host = "emsr_bitmap",
-      .libvirt = LISTED_ONLY,
-      .generation = KN_WINDOWS_11,
-      .needs = { "evmcs" },
-      .ours = true,
-      .vendor = "Intel",
-      .because = "Nested guests leave for fewer MSR accesses." },
-};
-
 static const KnRule rule_tcg
     = { "hyperv.no-kvm",
         "Without KVM, Hyper-V features have no effect: the CPU still says that it is emulated." };
+static const KnRule rule_x86 = { "hyperv.no-x86", "Hyper-V features exist on x86 only." };
+static const KnRule rule_old
+    = { "hyperv.old",
+        "This Windows is older than its own hypervisor and knows no Hyper-V features." };
 static const KnRule rule_on = { "hyperv.on", "" };
 static const KnRule rule_off = { "hyperv.left-out", "" };
 static const KnRule rule_vendor
     = { "hyperv.vendor", "The Hyper-V signature is hidden too, for drivers that look for it." };
 
+/* A list that the host gives is the truth; without one its versions are. */
 static bool
-host_knows (const KnDraft *draft, const Flag *flag)
+host_knows (const KnGuestHost *host, const KnOsHyperv *flag)
 {
-    const KnGuestHost *host = draft->host;
-    bool listed = host->hyperv && g_strv_contains (host->hyperv, flag->host);
-    if (flag->libvirt == LISTED_ONLY)
+    const char *name = flag->list ? flag->list : flag->name;
+    bool listed = host->hyperv && g_strv_contains (host->hyperv, name);
+    if (flag->listed)
         return listed;
-    bool new_enough = host->libvirt_version == 0 || host->libvirt_version >= flag->libvirt;
-    return new_enough && (listed || !host->hyperv);
+    return (host->libvirt_version == 0 || host->libvirt_version >= flag->libvirt)
+           && (host->qemu_version == 0 || host->qemu_version >= flag->qemu)
+           && (listed || !host->hyperv);
 }
 
 static const char *
-missing_need (const Flag *flag, GHashTable *on)
+missing_need (const KnDraft *draft, const KnOsHyperv *flag, GHashTable *on)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS (flag->needs) && flag->needs[i]; i++)
+    bool intel = g_strcmp0 (draft->host->cpu_vendor, "AMD") != 0;
+    for (gsize i = 0; flag->needs && flag->needs[i]; i++)
         if (!g_hash_table_contains (on, flag->needs[i]))
             return flag->needs[i];
+    return intel && flag->needs_intel && !g_hash_table_contains (on, flag->needs_intel)
+               ? flag->needs_intel
+               : NULL;
+}
+
+/* Nested virtualisation needs vmx or svm, which the cloud may have taken away. */
+static const char *
+find_refused_nesting (const KnDraft *draft)
+{
+    const char *const off[] = { "-vmx", "-svm", NULL };
+    for (gsize i = 0; draft->config->cpu_flags && draft->config->cpu_flags[i]; i++) {
+        g_autofree char *lower = g_ascii_strdown (draft->config->cpu_flags[i], -1);
+        if (g_strv_contains (off, lower))
+            return draft->config->cpu_flags[i];
+    }
     return NULL;
+}
+
+/* Of a Windows that nobody named, only what every one since 7 uses is taken for sure. */
+static char *
+find_objection_of_guest (const KnDraft *draft, const KnOsHyperv *flag)
+{
+    const KnOs *os = kn_draft_os (draft);
+    char set = os ? os->hyperv : 'B';
+    if (flag->set <= set)
+        return NULL;
+    return os ? g_strdup_printf ("%s does not use it.", os->title)
+              : g_strdup ("Not every Windows uses it, and os_version does not say which this is.");
 }
 
 /* NULL: nothing speaks against it. */
 static char *
-find_objection (const KnDraft *draft, const Flag *flag, GHashTable *on)
+find_objection (const KnDraft *draft, const KnOsHyperv *flag, GHashTable *on)
 {
-    const KnWindows *windows = kn_draft_windows (draft);
-    guint generation = windows ? windows->generation : KN_WINDOWS_7;
-    const char *need = missing_need (flag, on);
-    if (!host_knows (draft, flag))
-        return g_strdup ("This host's libvirt or QEMU does not know it.");
-    if (flag->vendor && g_strcmp0 (draft->host->cpu_vendor, flag->vendor) != 0)
+    const KnGuestHost *host = draft->host;
+    const char *refused = flag->nested ? find_refused_nesting (draft) : NULL;
+    if (flag->never)
+        return g_strdup (flag->never);
+    if (flag->vendor && g_strcmp0 (host->cpu_vendor, flag->vendor) != 0)
         return g_strdup_printf ("It works on %s hosts only.", flag->vendor);
-    if (flag->needs_tsc && draft->host->tsc_khz == 0)
+    if (!host_knows (host, flag))
+        return g_strdup ("This host's libvirt or QEMU does not know it.");
+    if (flag->needs_tsc && host->tsc_khz == 0)
         return g_strdup ("It needs a fixed TSC frequency, which this host does not promise.");
-    if (generation < flag->generation)
-        return windows ? g_strdup_printf ("Windows %s does not use it.", windows->name)
-                       : g_strdup (
-                           "Not every Windows uses it, and os_version does not say which this is.");
-    if (need)
-        return g_strdup_printf ("It needs %s, which is left out.", need);
-    return NULL;
+    if (refused)
+        return g_strdup_printf ("It is for nested guests, and the cloud's configuration says %s.",
+                                refused);
+    g_autofree char *objection = find_objection_of_guest (draft, flag);
+    if (objection)
+        return g_steal_pointer (&objection);
+    const char *need = missing_need (draft, flag, on);
+    return need ? g_strdup_printf ("It needs %s, which is left out.", need) : NULL;
 }
 
 static void
-switch_on (KnDraft *draft, const Flag *flag)
+switch_on (KnDraft *draft, const KnOsHyperv *flag)
 {
     g_autofree char *path = g_strdup_printf ("features/hyperv/%s/@state", flag->name);
     kn_because_of (draft, &rule_on, "instances.os_type", "%s", flag->because);
@@ -204,10 +105,12 @@ switch_on (KnDraft *draft, const Flag *flag)
 static void
 decide_by_host (KnDraft *draft)
 {
+    gsize n;
+    const KnOsHyperv *flags = kn_os_hyperv (&n);
     g_autoptr (GHashTable) on = g_hash_table_new (g_str_hash, g_str_equal);
-    for (gsize i = 0; i < G_N_ELEMENTS (flags); i++) {
-        if (!flags[i].ours)
-            continue;
+    g_hash_table_add (on,
+                      (gpointer) "time"); /* the clock gives every Windows under KVM hypervclock */
+    for (gsize i = 0; i < n; i++) {
         g_autofree char *objection = find_objection (draft, &flags[i], on);
         if (!objection) {
             switch_on (draft, &flags[i]);
@@ -220,20 +123,42 @@ decide_by_host (KnDraft *draft)
     }
 }
 
+static void
+decide_like_nova (KnDraft *draft)
+{
+    gsize n;
+    const KnOsHyperv *flags = kn_os_hyperv (&n);
+    for (gsize i = 0; i < n; i++)
+        if (flags[i].nova)
+            switch_on (draft, &flags[i]);
+}
+
+/* Whether the profile leaves all of them out, and says why. */
+static bool
+leave_all_out (KnDraft *draft)
+{
+    const KnOs *os = kn_draft_os (draft);
+    const KnRule *rule = !draft->kvm || draft->emulated ? &rule_tcg
+                         : !draft->x86                  ? &rule_x86
+                         : os && os->hyperv == 0        ? &rule_old
+                                                        : NULL;
+    if (!rule)
+        return false;
+    kn_because (draft, rule, rule == &rule_old ? "os_version" : "host");
+    kn_leave_out (draft, "features/hyperv");
+    return true;
+}
+
 void
 kn_decide_hyperv (KnDraft *draft, KnSaid hidden)
 {
-    if (draft->profile->hyperv_by_host && !draft->kvm) {
-        kn_because (draft, &rule_tcg, "host");
-        kn_leave_out (draft, "features/hyperv");
+    bool by_host = draft->profile->hyperv_by_host;
+    if (by_host && leave_all_out (draft))
         return;
-    }
-    if (draft->profile->hyperv_by_host)
+    if (by_host)
         decide_by_host (draft);
     else
-        for (gsize i = 0; i < G_N_ELEMENTS (flags); i++)
-            if (flags[i].nova)
-                switch_on (draft, &flags[i]);
+        decide_like_nova (draft);
     if (hidden.text) {
         kn_because (draft, &rule_vendor, hidden.source);
         kn_decide (draft, "features/hyperv/vendor_id/@state", "on");

@@ -1,104 +1,182 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is known about Windows versions and editions. Sockets: the number that the edition's licence lets the kernel use
- * (Microsoft's edition comparisons; measured for Windows 10 by reading Kernel-RegisteredProcessors; 64 for servers from 2012
- * on). UEFI, Secure Boot and TPM: Windows 11 requires them, 2022 and 2025 are certified with them. */
+/* Looking up what is known about operating systems; the rows are in data/os. */
+#include "guest/os.h"
+
 #include <string.h>
 
 #include "guest/guest_priv.h"
 
-static const KnWindows versions[] = {
-    { "vista", KN_WINDOWS_VISTA, false }, { "2008", KN_WINDOWS_VISTA, false },
-    { "7", KN_WINDOWS_7, false },         { "2008r2", KN_WINDOWS_7, false },
-    { "8", KN_WINDOWS_8, false },         { "2012", KN_WINDOWS_8, false },
-    { "8.1", KN_WINDOWS_8, false },       { "2012r2", KN_WINDOWS_8, false },
-    { "10", KN_WINDOWS_10, false },       { "2016", KN_WINDOWS_10, false },
-    { "2019", KN_WINDOWS_10, false },     { "11", KN_WINDOWS_11, true },
-    { "2022", KN_WINDOWS_11, true },      { "2025", KN_WINDOWS_11, true },
-};
+#define MAX_NAME 64
 
-static const struct {
-    const char *version, *edition;
-    guint sockets;
-} limits[] = {
-    { "7", "home", 1 },
-    { "7", "homebasic", 1 },
-    { "7", "homepremium", 1 },
-    { "7", "professional", 2 },
-    { "7", "pro", 2 },
-    { "7", "enterprise", 2 },
-    { "7", "ultimate", 2 },
-    { "2008r2", "foundation", 1 },
-    { "2008r2", "standard", 4 },
-    { "2008r2", "enterprise", 8 },
-    { "2008r2", "datacenter", 64 },
-    { "8.1", "core", 1 },
-    { "8.1", "pro", 2 },
-    { "8.1", "enterprise", 2 },
-    { "10", "home", 1 },
-    { "10", "pro", 2 },
-    { "10", "professional", 2 },
-    { "10", "education", 2 },
-    { "10", "enterprise", 4 },
-    { "10", "proworkstation", 4 },
-    { "11", "home", 1 },
-    { "11", "pro", 2 },
-    { "11", "professional", 2 },
-    { "11", "education", 2 },
-    { "11", "enterprise", 4 },
-    { "11", "proworkstation", 4 },
-    { "2012", NULL, 64 },
-    { "2012r2", NULL, 64 },
-    { "2016", NULL, 64 },
-    { "2019", NULL, 64 },
-    { "2022", NULL, 64 },
-    { "2025", NULL, 64 },
-};
-
-/* "Windows Server 2008 R2" and "2008r2" are the same: lower case, without spaces, dots kept, prefixes dropped. */
+/* "Windows Server (R) 2008 R2" and "2008r2" are the same: lower case, letters, digits and dots only. */
 static char *
-normalise (const char *text)
+squeeze (const char *text)
 {
-    const char *const prefixes[] = { "microsoft", "windows", "server", "win" };
+    const char *const marks[] = { "(r)", "(tm)" };
     GString *out = g_string_new (NULL);
-    for (const char *c = text; *c && out->len < 64; c++)
+    g_autofree char *lower = g_ascii_strdown (text, -1);
+    for (const char *c = lower; *c && out->len < MAX_NAME; c++) {
+        for (gsize i = 0; i < G_N_ELEMENTS (marks); i++)
+            if (g_str_has_prefix (c, marks[i]))
+                c += strlen (marks[i]) - 1;
         if (g_ascii_isalnum (*c) || *c == '.')
-            g_string_append_c (out, g_ascii_tolower (*c));
-    for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
-        if (g_str_has_prefix (out->str, prefixes[i]))
-            g_string_erase (out, 0, (gssize)strlen (prefixes[i]));
+            g_string_append_c (out, *c);
+    }
     return g_string_free (out, FALSE);
 }
 
-const KnWindows *
-kn_windows_find (const char *version)
+/* The part behind "Microsoft Windows Server". */
+static const char *
+skip_maker (const char *name)
 {
-    if (!version)
+    const char *const prefixes[]
+        = { "microsoft", "windows", "hyperv", "storage", "web", "server", "win" };
+    for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
+        if (g_str_has_prefix (name, prefixes[i]))
+            name += strlen (prefixes[i]);
+    return name;
+}
+
+static bool
+has_name (const KnOs *os, const char *name)
+{
+    return strcmp (os->name, name) == 0 || g_strv_contains (os->names, name);
+}
+
+const KnOs *
+kn_os_find (const char *version)
+{
+    gsize n;
+    const KnOs *rows = kn_os_versions (&n);
+    g_autofree char *whole = squeeze (version ? version : "");
+    const char *name = skip_maker (whole);
+    for (gsize i = 0; i < n; i++)
+        if (has_name (&rows[i], name))
+            return &rows[i];
+    return NULL;
+}
+
+const KnOs *
+kn_os_find_build (guint build, bool server)
+{
+    gsize n;
+    const KnOs *rows = kn_os_versions (&n);
+    for (gsize i = 0; i < n; i++)
+        if (rows[i].server == server && build >= rows[i].first_build && build <= rows[i].last_build)
+            return &rows[i];
+    return NULL;
+}
+
+/* How many characters of @text a name of @os takes; a number must not go on: "2012" is not in "20120". */
+static gsize
+match_length (const KnOs *os, const char *text)
+{
+    gsize best = g_str_has_prefix (text, os->name) ? strlen (os->name) : 0;
+    for (gsize i = 0; os->names[i]; i++)
+        if (g_str_has_prefix (text, os->names[i]))
+            best = MAX (best, strlen (os->names[i]));
+    return g_ascii_isdigit (text[best]) || text[best] == '.' ? 0 : best;
+}
+
+const KnOs *
+kn_os_find_product (const char *product, char **out_edition)
+{
+    gsize n, longest = 0;
+    const KnOs *rows = kn_os_versions (&n), *best = NULL;
+    g_autofree char *whole = squeeze (product ? product : "");
+    const char *name = skip_maker (whole);
+    for (gsize i = 0; i < n; i++) {
+        gsize length = match_length (&rows[i], name);
+        if (length > longest) {
+            longest = length;
+            best = &rows[i];
+        }
+    }
+    if (out_edition)
+        *out_edition = best && name[longest] ? g_strdup (name + longest) : NULL;
+    return best;
+}
+
+static const KnOsEdition *
+find_exact_edition (const KnOs *os, const char *name)
+{
+    gsize n;
+    const KnOsEdition *rows = kn_os_editions (&n);
+    for (gsize i = 0; i < n; i++)
+        if (g_strv_contains (rows[i].versions, os->name) && g_strv_contains (rows[i].names, name))
+            return &rows[i];
+    return NULL;
+}
+
+/* "ServerStandardEvalCore" is Standard: takes one thing away that says nothing about the licence. */
+static bool
+shorten_edition (char *name)
+{
+    const char *const suffixes[] = { "edition", "evaluation", "eval", "core", "full", "kn", "n" };
+    if (g_str_has_prefix (name, "server")) {
+        memmove (name, name + strlen ("server"), strlen (name + strlen ("server")) + 1);
+        return true;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS (suffixes); i++)
+        if (g_str_has_suffix (name, suffixes[i])) {
+            name[strlen (name) - strlen (suffixes[i])] = '\0';
+            return true;
+        }
+    return false;
+}
+
+const KnOsEdition *
+kn_os_find_edition (const KnOs *os, const char *edition)
+{
+    if (!os || !edition)
         return NULL;
-    g_autofree char *name = normalise (version);
-    for (gsize i = 0; i < G_N_ELEMENTS (versions); i++)
-        if (strcmp (versions[i].name, name) == 0)
-            return &versions[i];
+    g_autofree char *name = squeeze (edition);
+    do {
+        const KnOsEdition *row = find_exact_edition (os, name);
+        if (row)
+            return row;
+    } while (shorten_edition (name));
     return NULL;
 }
 
 guint
-kn_windows_max_sockets (const char *version, const char *edition)
+kn_os_max_sockets (const KnOs *os, const char *edition)
 {
-    const KnWindows *windows = kn_windows_find (version);
-    if (!windows)
-        return 0;
-    g_autofree char *name = normalise (edition ? edition : "");
-    for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
-        if (strcmp (limits[i].version, windows->name) == 0
-            && (!limits[i].edition || strcmp (limits[i].edition, name) == 0))
-            return limits[i].sockets;
-    return 0;
+    const KnOsEdition *row = kn_os_find_edition (os, edition);
+    return row ? row->max_sockets : os ? os->max_sockets : 0;
 }
 
-const KnWindows *
-kn_draft_windows (const KnDraft *draft)
+/* "win2k19" is windows, "ubuntu22.04" is linux: a word of the table, and a version behind it. */
+static bool
+is_distro (const char *name, const char *word)
+{
+    gsize len = strlen (word);
+    return strncmp (name, word, len) == 0 && !g_ascii_isalpha (name[len]);
+}
+
+const KnOsFamily *
+kn_os_find_family (const char *name)
+{
+    gsize n;
+    const KnOsFamily *rows = kn_os_families (&n);
+    g_autofree char *lower = g_ascii_strdown (name ? name : "", -1);
+    for (gsize i = 0; i < n; i++)
+        for (gsize k = 0; rows[i].distros[k]; k++)
+            if (is_distro (lower, rows[i].distros[k]))
+                return &rows[i];
+    return NULL;
+}
+
+const KnOs *
+kn_draft_os (const KnDraft *draft)
 {
     KnSaid said = kn_property (draft, "os_version");
-    return draft->windows ? kn_windows_find (said.text ? said.text : draft->facts->os.version)
-                          : NULL;
+    return draft->windows ? kn_os_find (said.text ? said.text : draft->facts->os.version) : NULL;
+}
+
+const char *
+kn_draft_edition (const KnDraft *draft)
+{
+    KnSaid said = kn_property (draft, "os_edition");
+    return said.text ? said.text : draft->facts->os.edition;
 }

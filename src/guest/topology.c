@@ -79,22 +79,20 @@ format (char buffer[64], KnTopology t)
     return buffer;
 }
 
-/* An unknown edition never lowers a limit. */
+/* An unknown version or edition never lowers a limit (os.h). */
 static bool
 limit_by_edition (KnDraft *draft, Constraints *limits, GError **error)
 {
-    KnSaid version = kn_property (draft, "os_version"), edition = kn_property (draft, "os_edition");
-    const KnGuestOs *os = &draft->facts->os;
-    guint most = kn_windows_max_sockets (version.text ? version.text : os->version,
-                                         edition.text ? edition.text : os->edition);
-    if (!draft->profile->windows_one_socket || !draft->windows || most == 0)
+    const KnOs *os = kn_draft_os (draft);
+    const KnOsEdition *edition = kn_os_find_edition (os, kn_draft_edition (draft));
+    guint most = kn_os_max_sockets (os, kn_draft_edition (draft));
+    if (!draft->profile->windows_one_socket || most == 0)
         return true;
     if (limits->wish.sockets > most) {
         kn_guest_fail (error, "api/ImageVCPUTopologyRangeExceeded",
-                       "%" G_GINT64_FORMAT
-                       " sockets are wished for, but Windows %s %s uses %u at most.",
-                       limits->wish.sockets, version.text ? version.text : os->version,
-                       edition.text ? edition.text : "", most);
+                       "%" G_GINT64_FORMAT " sockets are wished for, but %s%s%s uses %u at most.",
+                       limits->wish.sockets, os->title, edition ? " " : "",
+                       edition ? edition->title : "", most);
         return false;
     }
     limits->max.sockets = MIN (limits->max.sockets, most);
