@@ -103,6 +103,26 @@ is_windows (const KnDraft *draft)
                                      : g_ascii_strcasecmp (os_type, "windows") == 0;
 }
 
+/* Nova plans a guest that is rescued the old way from the rescue image, all but its NUMA cells, which were claimed at boot. */
+bool
+kn_hear_rescue_image (KnDraft *draft, GError **error)
+{
+    (void)error;
+    if (!draft->facts->rescue || kn_is_stable_rescue (draft) || !draft->profile->like_nova)
+        return true;
+    KnSaid kind = kn_property (draft, "hw_vm_mode"); /* a column of the instance, as os_type is */
+    g_autofree char *kept = g_strdup (kind.text);
+    bool legacy = g_strcmp0 (kind.source, "image vm_mode") == 0;
+    g_hash_table_remove_all (draft->properties);
+    if (draft->facts->rescue_properties)
+        hear_image (draft, draft->facts->rescue_properties);
+    g_hash_table_remove (draft->properties, "hw_vm_mode");
+    if (legacy)
+        hear (draft, "hw_vm_mode", g_string_chunk_insert (draft->plan->text, kept), "image",
+              "vm_mode");
+    return true;
+}
+
 KnDraft *
 kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error)
 {
@@ -181,6 +201,17 @@ kn_read_int (const char *text, gint64 *out_value)
     g_autofree char *trimmed = g_strstrip (g_strdup (text));
     const char *digits = *trimmed == '+' ? trimmed + 1 : trimmed;
     return kn_parse_int (digits, G_MININT64, G_MAXINT64, out_value);
+}
+
+/* Nova reads these only on the host, where a word that is no number ends the build. */
+bool
+kn_demand_number (KnSaid said, gint64 *out_value, GError **error)
+{
+    if (kn_read_int (said.text, out_value))
+        return true;
+    kn_guest_fail (error, "driver/ValueError", "%s is '%s', which is no whole number.", said.source,
+                   said.text);
+    return false;
 }
 
 gint64
