@@ -28,14 +28,20 @@ kn_guest_fail (GError **error, const char *stage_and_class, const char *format, 
     kn_error_public_type (error, KN_ERROR_BAD_REQUEST, stage_and_class, "%s", sentence);
 }
 
+const char *
+kn_heard (const KnDraft *draft, const char *name, const char *value)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    if (!row || !(row->flags & KN_PROPERTY_ANY_CASE))
+        return value;
+    g_autofree char *canonical = kn_guest_property_canonical (row, value);
+    return g_string_chunk_insert_const (draft->plan->text, canonical);
+}
+
 static void
 hear (KnDraft *draft, const char *name, const char *value, const char *place, const char *said_as)
 {
-    const KnGuestProperty *row = kn_guest_property_find (name);
-    if (row && row->flags & KN_PROPERTY_ANY_CASE) {
-        g_autofree char *canonical = kn_guest_property_canonical (row, value);
-        value = g_string_chunk_insert_const (draft->plan->text, canonical);
-    }
+    value = kn_heard (draft, name, value);
     KnSaid *said = g_new (KnSaid, 1);
     *said = (KnSaid){ .text = value, .source = kn_keep (draft, "%s %s", place, said_as) };
     g_hash_table_replace (draft->properties, g_strdup (name), said);
@@ -110,16 +116,9 @@ kn_hear_rescue_image (KnDraft *draft, GError **error)
     (void)error;
     if (!draft->facts->rescue || kn_is_stable_rescue (draft) || !draft->profile->like_nova)
         return true;
-    KnSaid kind = kn_property (draft, "hw_vm_mode"); /* a column of the instance, as os_type is */
-    g_autofree char *kept = g_strdup (kind.text);
-    bool legacy = g_strcmp0 (kind.source, "image vm_mode") == 0;
     g_hash_table_remove_all (draft->properties);
     if (draft->facts->rescue_properties)
         hear_image (draft, draft->facts->rescue_properties);
-    g_hash_table_remove (draft->properties, "hw_vm_mode");
-    if (legacy)
-        hear (draft, "hw_vm_mode", g_string_chunk_insert (draft->plan->text, kept), "image",
-              "vm_mode");
     return true;
 }
 

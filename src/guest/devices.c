@@ -81,7 +81,12 @@ choose_serial_ports (KnDraft *draft, gint64 *out_n, KnSaid *out_said, GError **e
 {
     KnSaid image = kn_property (draft, "hw_serial_port_count");
     KnSaid flavor = kn_spec (draft, "hw:serial_port_count");
-    gint64 n_image = kn_number (image), n_flavor = kn_number (flavor);
+    gint64 n_image = kn_number (image), n_flavor = 0;
+    if (flavor.text && *flavor.text && !kn_read_int (flavor.text, &n_flavor)) {
+        kn_guest_fail (error, "api/ImageSerialPortNumberInvalid",
+                       "%s is '%s', which is no whole number.", flavor.source, flavor.text);
+        return false;
+    }
     if (n_image && n_flavor && n_image > n_flavor) {
         kn_guest_fail (error, "api/ImageSerialPortNumberExceedFlavorValue",
                        "hw_serial_port_count is %" G_GINT64_FORMAT

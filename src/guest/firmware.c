@@ -161,6 +161,20 @@ kn_wants_windows_firmware (const KnDraft *draft)
            && can;
 }
 
+/* Only the legacy name reaches Nova's driver, by a column of the instance; everywhere else than there, both do. */
+static const char *
+choose_kind (const KnDraft *draft)
+{
+    GHashTable *image = draft->facts->image_properties;
+    const char *said = kn_property (draft, "hw_vm_mode").text;
+    if (draft->profile->like_nova) {
+        said = image ? g_hash_table_lookup (image, "vm_mode") : NULL;
+        if (said)
+            said = kn_heard (draft, "hw_vm_mode", said);
+    }
+    return said ? said : "hvm";
+}
+
 bool
 kn_choose_machine (KnDraft *draft, GError **error)
 {
@@ -175,11 +189,7 @@ kn_choose_machine (KnDraft *draft, GError **error)
     draft->uefi = choose_uefi (draft);
     kn_freeze (draft, "firmware", draft->uefi ? "uefi" : "bios");
 
-    /* Only the legacy name reaches the driver in Nova; everywhere else than there, both do. */
-    KnSaid kind = kn_property (draft, "hw_vm_mode");
-    if (draft->profile->like_nova && g_strcmp0 (kind.source, "image hw_vm_mode") == 0)
-        kind.text = NULL;
-    draft->os_kind = kind.text ? kind.text : "hvm";
+    draft->os_kind = choose_kind (draft);
     if (strcmp (draft->os_kind, "hvm") != 0 && !draft->profile->like_nova) {
         kn_guest_fail (error, "api/InvalidRequest",
                        "hw_vm_mode is '%s', but KVM and QEMU run hvm guests only.", draft->os_kind);

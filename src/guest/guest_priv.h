@@ -76,6 +76,8 @@ bool kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error
 bool kn_true (KnSaid said);
 bool kn_is (KnSaid said, const char *value);
 /* Reads a whole number as Nova does; 0 where nothing was said or it is no number (check.c refuses that first). */
+/* @value in the spelling of the property @name. */
+const char *kn_heard (const KnDraft *draft, const char *name, const char *value);
 gint64 kn_number (KnSaid said);
 bool kn_demand_number (KnSaid said, gint64 *out_value, GError **error);
 /* Python's int() of a text: white space around and a sign are fine. */
