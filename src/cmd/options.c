@@ -110,6 +110,9 @@ const KnOption kn_options[] = {
     { "compute", "kms_host", NULL, KN_OPTION_STRING, "",
       .help = "HOST or HOST:PORT that activates Windows guests; cloudbase-init reads it from the "
               "config drive; empty: none" },
+    { "compute", "time_after_gap", NULL, KN_OPTION_BOOL, "true",
+      .help = "Set a guest's clock through its agent after unpause, resume and a start from a "
+              "snapshot, where os_time_after_gap does not say otherwise" },
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
     { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",

@@ -11,7 +11,8 @@
 #define IMAGE_PREFIX "image_"
 
 /* What users may say about the guest in the server's own metadata. */
-static const char *const user_keys[] = { "os_clock_policy", "os_timezone", "kilonova:profile" };
+static const char *const user_keys[]
+    = { "os_clock_policy", "os_timezone", "os_time_after_gap", "kilonova:profile" };
 
 char *
 kn_server_disk_name (const KnServer *server)

@@ -18,6 +18,15 @@ KN_STMT (EVENT_END,
          "UPDATE instance_actions_events SET finish_time=?, updated_at=?, result=?, traceback=?, "
          "details=?, host=? WHERE event=? AND action_id IN (SELECT id FROM instance_actions "
          "WHERE instance_uuid=? AND request_id=?)");
+KN_STMT (EVENT_ADD,
+         "INSERT INTO instance_actions_events (created_at, event, action_id, start_time, deleted) "
+         "SELECT ?, ?, a.id, ?, 0 FROM instance_actions a WHERE a.instance_uuid=? AND "
+         "a.request_id=? AND NOT EXISTS (SELECT 1 FROM instance_actions_events e WHERE "
+         "e.action_id=a.id AND e.event=?)");
+KN_STMT (EVENT_FINISH,
+         "UPDATE instance_actions_events SET finish_time=?, updated_at=?, result=?, traceback=?, "
+         "details=? WHERE event=? AND action_id IN (SELECT id FROM instance_actions "
+         "WHERE instance_uuid=? AND request_id=?)");
 KN_STMT (
     ACTION_LIST,
     "SELECT id, \"action\", request_id, user_id, project_id, start_time, message "
@@ -68,6 +77,36 @@ kn_history_end (KnDb *db, const char *server_id, KnAct act, const char *request_
                                    kn_text (kn_act_rule (act)->event), kn_text (server_id),
                                    kn_text (request_id)),
                           NULL, error);
+}
+
+bool
+kn_history_begin_event (KnDb *db, const char *server_id, const char *request_id, const char *event,
+                        bool *out_fresh, GError **error)
+{
+    g_autofree char *now = kn_db_now ();
+    gint64 added = 0;
+
+    if (!kn_db_exec (db, &EVENT_ADD,
+                     KN_BIND (kn_text (now), kn_text (event), kn_text (now), kn_text (server_id),
+                              kn_text (request_id), kn_text (event)),
+                     &added, error))
+        return false;
+    *out_fresh = added > 0;
+
+    return true;
+}
+
+bool
+kn_history_end_event (KnDb *db, const char *server_id, const char *request_id, const char *event,
+                      const char *result, const char *details, GError **error)
+{
+    g_autofree char *now = kn_db_now ();
+
+    return kn_db_exec (db, &EVENT_FINISH,
+                       KN_BIND (kn_text (now), kn_text (now), kn_text (result), kn_text (details),
+                                kn_text (details), kn_text (event), kn_text (server_id),
+                                kn_text (request_id)),
+                       NULL, error);
 }
 
 bool

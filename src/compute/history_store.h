@@ -13,6 +13,14 @@ bool kn_history_begin (KnDb *db, const KnServer *server, KnAct act, const char *
 bool kn_history_end (KnDb *db, const char *server_id, KnAct act, const char *request_id,
                      const char *host, const char *why, GError **error);
 
+/* A further event of the action of @request_id; *@out_fresh false: it has begun already. */
+bool kn_history_begin_event (KnDb *db, const char *server_id, const char *request_id,
+                             const char *event, bool *out_fresh, GError **error);
+/* @details: a sentence that is shown as the event's traceback, since clients of 2.1 see no other text of it. Repeatable. */
+bool kn_history_end_event (KnDb *db, const char *server_id, const char *request_id,
+                           const char *event, const char *result, const char *details,
+                           GError **error);
+
 /* What users should know about an action that succeeds all the same. */
 bool kn_history_note (KnDb *db, const char *server_id, const char *request_id, const char *note,
                       GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.boot: from the record to a running guest. */
 #include "compute/server_work.h"
+#include "compute/time_set.h"
 
 static bool
 step_disks (KnJob *job, gpointer data, GError **error)
@@ -49,6 +50,22 @@ step_start (KnJob *job, gpointer data, GError **error)
            && (!work.alive || kn_server_power_on (&work, error));
 }
 
+/* A guest from a snapshot may go by what it knew when that was taken. */
+static bool
+begin_time_set (KnServerWork *work, GError **error)
+{
+    static const char *const copies[] = { "snapshot", "backup", NULL };
+    g_autoptr (GHashTable) system
+        = kn_store_meta_load (work->db, KN_META_SYSTEM, work->server->uuid, error);
+
+    if (system == NULL)
+        return false;
+    const char *type = g_hash_table_lookup (system, "image_image_type");
+
+    return type == NULL || !g_strv_contains (copies, type)
+           || kn_time_set_begin (work, KN_GAP_SNAPSHOT, error);
+}
+
 static bool
 step_finish (KnJob *job, gpointer data, GError **error)
 {
@@ -59,7 +76,8 @@ step_finish (KnJob *job, gpointer data, GError **error)
 
     return work.server == NULL
            || (kn_store_server_set_admin_pass (work.db, work.server->uuid, NULL, error)
-               && kn_server_settle (&work, KN_ACT_CREATE, KN_VM_ACTIVE, KN_POWER_RUNNING, error));
+               && kn_server_settle (&work, KN_ACT_CREATE, KN_VM_ACTIVE, KN_POWER_RUNNING, error)
+               && begin_time_set (&work, error));
 }
 
 static void

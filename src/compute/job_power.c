@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.start, server.stop, server.pause, server.unpause. */
 #include "compute/server_work.h"
+#include "compute/time_set.h"
 
 /* Ends @job with the state that its domain has now. */
 static bool
 settle_as_seen (KnJob *job, gpointer data, KnAct act, GError **error)
 {
     g_auto (KnServerWork) work = { 0 };
-    KnDomainState state;
-    KnVmState vm;
-    KnPower power;
 
-    if (!kn_server_work_begin (&work, job, data, error))
-        return false;
-    if (work.server == NULL)
-        return true;
-    if (!kn_domain_load_state (work.host, work.server->uuid, &state, error))
-        return false;
-    kn_server_state_of_domain (state, &vm, &power);
-
-    return kn_server_settle (&work, act, vm, power, error);
+    return kn_server_work_begin (&work, job, data, error)
+           && (work.server == NULL || kn_server_settle_as_seen (&work, act, error));
 }
 
 static bool
@@ -111,7 +102,12 @@ unpause_cpus (KnJob *job, gpointer data, GError **error)
 static bool
 unpause_finish (KnJob *job, gpointer data, GError **error)
 {
-    return settle_as_seen (job, data, KN_ACT_UNPAUSE, error);
+    g_auto (KnServerWork) work = { 0 };
+
+    return kn_server_work_begin (&work, job, data, error)
+           && (work.server == NULL
+               || (kn_server_settle_as_seen (&work, KN_ACT_UNPAUSE, error)
+                   && kn_time_set_begin (&work, KN_GAP_PAUSED, error)));
 }
 
 static void

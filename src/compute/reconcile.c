@@ -157,7 +157,7 @@ reconcile_record (KnCompute *compute, KnDb *db, KnVirtHost *host, const KnServer
     if (server->task != KN_TASK_NONE || server->vm == KN_VM_BUILDING)
         return drop_task (db, server, state, error);
     if (host_rebooted && server->vm == KN_VM_ACTIVE
-        && (state == KN_DOMAIN_NONE || state == KN_DOMAIN_SHUTOFF))
+        && (state == KN_DOMAIN_NONE || state == KN_DOMAIN_SHUTOFF || state == KN_DOMAIN_SAVED))
         return start_again (compute, db, server, error);
 
     return follow (db, server, state, error);

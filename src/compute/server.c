@@ -11,8 +11,9 @@
 #define B(bit) (1u << (bit))
 
 static const char *const vm_names[KN_VM_N] = {
-    [KN_VM_BUILDING] = "building", [KN_VM_ACTIVE] = "active", [KN_VM_PAUSED] = "paused",
-    [KN_VM_STOPPED] = "stopped",   [KN_VM_ERROR] = "error",   [KN_VM_DELETED] = "deleted",
+    [KN_VM_BUILDING] = "building",   [KN_VM_ACTIVE] = "active",   [KN_VM_PAUSED] = "paused",
+    [KN_VM_SUSPENDED] = "suspended", [KN_VM_STOPPED] = "stopped", [KN_VM_ERROR] = "error",
+    [KN_VM_DELETED] = "deleted",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (vm_names) == KN_VM_N);
 
@@ -32,14 +33,22 @@ static const char *const task_names[KN_TASK_N] = {
     [KN_TASK_REBUILD_SPAWNING] = "rebuild_spawning",
     [KN_TASK_PAUSING] = "pausing",
     [KN_TASK_UNPAUSING] = "unpausing",
+    [KN_TASK_SUSPENDING] = "suspending",
+    [KN_TASK_RESUMING] = "resuming",
+    [KN_TASK_IMAGE_SNAPSHOT] = "image_snapshot",
+    [KN_TASK_IMAGE_SNAPSHOT_PENDING] = "image_snapshot_pending",
+    [KN_TASK_IMAGE_PENDING_UPLOAD] = "image_pending_upload",
+    [KN_TASK_IMAGE_UPLOADING] = "image_uploading",
+    [KN_TASK_IMAGE_BACKUP] = "image_backup",
     [KN_TASK_DELETING] = "deleting",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (task_names) == KN_TASK_N);
 
 /* What clients see; a task has its own word only where Nova's clients know one. */
 static const char *const vm_status[KN_VM_N] = {
-    [KN_VM_BUILDING] = "BUILD",  [KN_VM_ACTIVE] = "ACTIVE", [KN_VM_PAUSED] = "PAUSED",
-    [KN_VM_STOPPED] = "SHUTOFF", [KN_VM_ERROR] = "ERROR",   [KN_VM_DELETED] = "DELETED",
+    [KN_VM_BUILDING] = "BUILD",      [KN_VM_ACTIVE] = "ACTIVE",   [KN_VM_PAUSED] = "PAUSED",
+    [KN_VM_SUSPENDED] = "SUSPENDED", [KN_VM_STOPPED] = "SHUTOFF", [KN_VM_ERROR] = "ERROR",
+    [KN_VM_DELETED] = "DELETED",
 };
 
 typedef struct {
@@ -51,9 +60,11 @@ static const TaskStatus task_status[KN_TASK_N] = {
     [KN_TASK_REBOOTING] = { B (KN_VM_ACTIVE), "REBOOT" },
     [KN_TASK_REBOOT_STARTED] = { B (KN_VM_ACTIVE), "REBOOT" },
     [KN_TASK_REBOOTING_HARD]
-    = { B (KN_VM_ACTIVE) | B (KN_VM_PAUSED) | B (KN_VM_STOPPED), "HARD_REBOOT" },
+    = { B (KN_VM_ACTIVE) | B (KN_VM_PAUSED) | B (KN_VM_SUSPENDED) | B (KN_VM_STOPPED),
+        "HARD_REBOOT" },
     [KN_TASK_REBOOT_STARTED_HARD]
-    = { B (KN_VM_ACTIVE) | B (KN_VM_PAUSED) | B (KN_VM_STOPPED), "HARD_REBOOT" },
+    = { B (KN_VM_ACTIVE) | B (KN_VM_PAUSED) | B (KN_VM_SUSPENDED) | B (KN_VM_STOPPED),
+        "HARD_REBOOT" },
     [KN_TASK_REBUILDING] = { B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_ERROR), "REBUILD" },
     [KN_TASK_REBUILD_SPAWNING]
     = { B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_ERROR), "REBUILD" },
@@ -73,9 +84,10 @@ static const KnActRule acts[KN_ACT_N] = {
                              B (KN_VM_ACTIVE), B (KN_TASK_NONE), KN_TASK_REBOOTING },
     [KN_ACT_REBOOT_HARD]
     = { "reboot", "reboot", "compute_reboot_instance", "server.reboot-hard",
-        B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_PAUSED) | B (KN_VM_ERROR),
+        B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_PAUSED) | B (KN_VM_SUSPENDED)
+            | B (KN_VM_ERROR),
         B (KN_TASK_NONE) | B (KN_TASK_REBOOTING) | B (KN_TASK_REBOOT_STARTED) | B (KN_TASK_PAUSING)
-            | B (KN_TASK_UNPAUSING),
+            | B (KN_TASK_UNPAUSING) | B (KN_TASK_SUSPENDING) | B (KN_TASK_RESUMING),
         KN_TASK_REBOOTING_HARD },
     [KN_ACT_REBUILD] = { "rebuild", "rebuild", "compute_rebuild_instance", "server.rebuild",
                          B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_ERROR), B (KN_TASK_NONE),
@@ -84,6 +96,18 @@ static const KnActRule acts[KN_ACT_N] = {
                        B (KN_TASK_NONE), KN_TASK_PAUSING },
     [KN_ACT_UNPAUSE] = { "unpause", "unpause", "compute_unpause_instance", "server.unpause",
                          B (KN_VM_PAUSED), B (KN_TASK_NONE), KN_TASK_UNPAUSING },
+    [KN_ACT_SUSPEND] = { "suspend", "suspend", "compute_suspend_instance", "server.suspend",
+                         B (KN_VM_ACTIVE), B (KN_TASK_NONE), KN_TASK_SUSPENDING },
+    [KN_ACT_RESUME] = { "resume", "resume", "compute_resume_instance", "server.resume",
+                        B (KN_VM_SUSPENDED), B (KN_TASK_NONE), KN_TASK_RESUMING },
+    [KN_ACT_SNAPSHOT]
+    = { "snapshot", "createImage", "compute_snapshot_instance", "server.snapshot",
+        B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_PAUSED) | B (KN_VM_SUSPENDED),
+        B (KN_TASK_NONE), KN_TASK_IMAGE_SNAPSHOT_PENDING, .of_locked = true },
+    [KN_ACT_BACKUP]
+    = { "backup", "createBackup", "compute_backup_instance", "server.backup",
+        B (KN_VM_ACTIVE) | B (KN_VM_STOPPED) | B (KN_VM_PAUSED) | B (KN_VM_SUSPENDED),
+        B (KN_TASK_NONE), KN_TASK_IMAGE_BACKUP, .of_locked = true },
     [KN_ACT_DELETE] = { "delete", "delete", "compute_terminate_instance", "server.delete", ANY_VM,
                         ANY_TASK, KN_TASK_DELETING },
 };

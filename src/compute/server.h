@@ -9,6 +9,7 @@ typedef enum {
     KN_VM_BUILDING,
     KN_VM_ACTIVE,
     KN_VM_PAUSED,
+    KN_VM_SUSPENDED,
     KN_VM_STOPPED,
     KN_VM_ERROR,
     KN_VM_DELETED,
@@ -31,6 +32,13 @@ typedef enum {
     KN_TASK_REBUILD_SPAWNING,
     KN_TASK_PAUSING,
     KN_TASK_UNPAUSING,
+    KN_TASK_SUSPENDING,
+    KN_TASK_RESUMING,
+    KN_TASK_IMAGE_SNAPSHOT,
+    KN_TASK_IMAGE_SNAPSHOT_PENDING,
+    KN_TASK_IMAGE_PENDING_UPLOAD,
+    KN_TASK_IMAGE_UPLOADING,
+    KN_TASK_IMAGE_BACKUP,
     KN_TASK_DELETING,
     KN_TASK_N
 } KnTask;
@@ -53,6 +61,10 @@ typedef enum {
     KN_ACT_REBUILD,
     KN_ACT_PAUSE,
     KN_ACT_UNPAUSE,
+    KN_ACT_SUSPEND,
+    KN_ACT_RESUME,
+    KN_ACT_SNAPSHOT,
+    KN_ACT_BACKUP,
     KN_ACT_DELETE,
     KN_ACT_N
 } KnAct;
@@ -108,6 +120,7 @@ typedef struct {
     guint vm_states;     /* bits of KnVmState in which it may begin */
     guint tasks;         /* bits of KnTask in which it may begin */
     KnTask task;         /* the task while it lasts */
+    bool of_locked;      /* a locked server takes it too */
 } KnActRule;
 const KnActRule *kn_act_rule (KnAct act);
 

@@ -58,6 +58,18 @@ action_unpause (KnServerCall *call, KnRequest *req, const json_t *argument, GErr
 }
 
 static bool
+action_suspend (KnServerCall *call, KnRequest *req, const json_t *argument, GError **error)
+{
+    return begin_plain (call, req, KN_ACT_SUSPEND, error);
+}
+
+static bool
+action_resume (KnServerCall *call, KnRequest *req, const json_t *argument, GError **error)
+{
+    return begin_plain (call, req, KN_ACT_RESUME, error);
+}
+
+static bool
 action_force_delete (KnServerCall *call, KnRequest *req, const json_t *argument, GError **error)
 {
     return begin_plain (call, req, KN_ACT_DELETE, error);
@@ -273,6 +285,8 @@ static const ActionRow actions[] = {
     { "rebuild", kn_server_action_rebuild },
     { "pause", action_pause },
     { "unpause", action_unpause },
+    { "suspend", action_suspend },
+    { "resume", action_resume },
     { "lock", action_lock },
     { "unlock", action_unlock },
     { "forceDelete", action_force_delete },

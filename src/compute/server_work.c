@@ -234,14 +234,16 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     return true;
 }
 
+typedef bool (*Starter) (KnVirtHost *host, const char *uuid, GError **error);
+
 /* Where the hypervisor refuses because a wire has gone meanwhile, the wire is the reason to tell, not the refusal. */
 static bool
-start_domain (KnServerWork *work, GError **error)
+start_by (KnServerWork *work, Starter starter, GError **error)
 {
     const char *id = work->server->uuid;
     g_autoptr (GError) refusal = NULL;
 
-    if (kn_domain_start (work->host, id, &refusal))
+    if (starter (work->host, id, &refusal))
         return true;
     if (!kn_network_check (work->compute->networks, work->db, id, error)) {
         kn_log (KN_LOG_WARNING, "a server was refused for want of its network", "server", id, "why",
@@ -252,14 +254,33 @@ start_domain (KnServerWork *work, GError **error)
     return false;
 }
 
-bool
-kn_server_power_on (KnServerWork *work, GError **error)
+static bool
+start_domain (KnServerWork *work, GError **error)
+{
+    return start_by (work, kn_domain_start, error);
+}
+
+static bool
+wire_and_start (KnServerWork *work, Starter starter, GError **error)
 {
     const char *id = work->server->uuid;
     KnCompute *compute = work->compute;
 
-    return kn_network_prepare (compute->networks, work->db, id, error) && start_domain (work, error)
+    return kn_network_prepare (compute->networks, work->db, id, error)
+           && start_by (work, starter, error)
            && kn_network_confirm (compute->networks, work->db, id, error);
+}
+
+bool
+kn_server_power_on (KnServerWork *work, GError **error)
+{
+    return wire_and_start (work, kn_domain_start, error);
+}
+
+bool
+kn_server_restore (KnServerWork *work, GError **error)
+{
+    return wire_and_start (work, kn_domain_restore, error);
 }
 
 /* Files of a server whose first boot failed before it had them. */
@@ -324,6 +345,7 @@ kn_server_power_cycle (KnServerWork *work, GError **error)
         || !kn_server_define (work, &plan, error)
         || !kn_network_prepare (work->compute->networks, work->db, id, error)
         || !kn_domain_destroy (work->host, id, error)
+        || !kn_domain_drop_saved (work->host, id, error)
         || !kn_fault ("compute.power-cycle.off", error))
         return false;
     if (start_domain (work, &why))
@@ -415,6 +437,7 @@ kn_server_state_of_domain (KnDomainState state, KnVmState *out_vm, KnPower *out_
         [KN_DOMAIN_PAUSED] = { KN_VM_PAUSED, KN_POWER_PAUSED },
         [KN_DOMAIN_SHUTOFF] = { KN_VM_STOPPED, KN_POWER_SHUTDOWN },
         [KN_DOMAIN_CRASHED] = { KN_VM_STOPPED, KN_POWER_CRASHED },
+        [KN_DOMAIN_SAVED] = { KN_VM_SUSPENDED, KN_POWER_SHUTDOWN },
     };
 
     *out_vm = states[state].vm;
@@ -446,6 +469,20 @@ kn_server_settle (KnServerWork *work, KnAct act, KnVmState vm, KnPower power, GE
     Settlement settlement = { work, act, vm, power };
 
     return kn_db_txn (work->db, settle_txn, &settlement, error);
+}
+
+bool
+kn_server_settle_as_seen (KnServerWork *work, KnAct act, GError **error)
+{
+    KnDomainState state;
+    KnVmState vm;
+    KnPower power;
+
+    if (!kn_domain_load_state (work->host, work->server->uuid, &state, error))
+        return false;
+    kn_server_state_of_domain (state, &vm, &power);
+
+    return kn_server_settle (work, act, vm, power, error);
 }
 
 typedef struct {

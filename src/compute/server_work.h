@@ -36,6 +36,9 @@ bool kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **erro
 /* Network, power on, network again. */
 bool kn_server_power_on (KnServerWork *work, GError **error);
 
+/* The same for a server whose memory is saved: it goes on with the definition that it has. */
+bool kn_server_restore (KnServerWork *work, GError **error);
+
 /* Plans anew and starts with it: for a server that is off, or (power off and on) for one that runs. Whatever the hypervisor
  * refuses, the definition that it took the last time is kept or put back: a running server runs on with it and the refusal is
  * the error; one that was off starts with it and the history says why. */
@@ -51,6 +54,9 @@ bool kn_server_power_off (KnServerWork *work, GError **error);
 
 /* The end of a job, in one transaction: the state (unless the server is being deleted) and the history. */
 bool kn_server_settle (KnServerWork *work, KnAct act, KnVmState vm, KnPower power, GError **error);
+
+/* The same with the state that the domain has now. */
+bool kn_server_settle_as_seen (KnServerWork *work, KnAct act, GError **error);
 
 /* How a job that could not be done ends. */
 typedef enum {
@@ -68,3 +74,6 @@ void kn_server_power_register (KnCompute *compute);
 void kn_server_reboot_register (KnCompute *compute);
 void kn_server_rebuild_register (KnCompute *compute);
 void kn_server_delete_register (KnCompute *compute);
+void kn_server_suspend_register (KnCompute *compute);
+void kn_server_snapshot_register (KnCompute *compute);
+void kn_server_time_register (KnCompute *compute);

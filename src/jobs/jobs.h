@@ -39,6 +39,10 @@ KnDb *kn_job_db (const KnJob *job);              /* this worker's connection */
 /* The server stops, or somebody else owns the job now: end soon with UNAVAILABLE. */
 bool kn_job_cancelled (const KnJob *job);
 
+/* Called by a step that then returns true: it runs again after @pause_ms and is not done before that. Unlike an error this is no
+ * failure: nothing is logged and no attempt counted; the worker is free meanwhile. */
+void kn_job_again (KnJob *job, guint pause_ms);
+
 /* @owner tells this controller from others ("host:pid:random"). */
 KnJobs *kn_jobs_new (KnDbPool *pool, const char *owner, guint workers);
 

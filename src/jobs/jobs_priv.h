@@ -47,8 +47,9 @@ struct KnJob {
     json_t *payload;
     guint version, step, attempts; /* attempts: failed ones of this step */
     gint64 started_us;
-    bool leased; /* under KnJobs.lock: the keeper renews it */
-    gint lost;   /* atomic: the lease went to somebody else */
+    gint64 again_us; /* the step asked to run again at this time; 0: it did not */
+    bool leased;     /* under KnJobs.lock: the keeper renews it */
+    gint lost;       /* atomic: the lease went to somebody else */
 };
 
 void kn_job_free (KnJob *job);

@@ -77,6 +77,12 @@ kn_job_db (const KnJob *job)
     return job->db;
 }
 
+void
+kn_job_again (KnJob *job, guint pause_ms)
+{
+    job->again_us = kn_time_now () + (gint64)pause_ms * 1000;
+}
+
 static bool
 is_stopping (KnJobs *jobs)
 {
@@ -277,6 +283,10 @@ run_steps (KnJob *job)
         }
         if (!run_step (job, &error)) {
             step_failed (job, error);
+            return;
+        }
+        if (job->again_us > 0) {
+            postpone (job, job->attempts, job->again_us, NULL);
             return;
         }
         if (!record_progress (job, &error)) {

@@ -214,7 +214,8 @@ kn_domain_undefine (KnVirtHost *host, const char *uuid, KnUndefine what, GError 
         return true;
     /* The test driver knows neither NVRAM nor TPM nor checkpoints. */
     bool test = kn_virt_is_test (call.conn);
-    int result = virDomainUndefineFlags (call.domain, test ? 0 : flags[what] | records);
+    int result = virDomainUndefineFlags (call.domain, test ? VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                                                           : flags[what] | records);
 
     if (result == 0 || kn_virt_last_number () == VIR_ERR_NO_DOMAIN) {
         virResetLastError ();

@@ -32,6 +32,13 @@ bool kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error);
 bool kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error);
 /* Ensure. */
 bool kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error);
+/* Writes the guest's memory to a file of libvirt's and powers it off: it survives restarts of libvirtd and of the host. Ensure.
+ * CONFLICT when it is off without that. Takes as long as writing the memory does; TIMEOUT after an hour. */
+bool kn_domain_save (KnVirtHost *host, const char *uuid, GError **error);
+/* Goes on where kn_domain_save() left off and removes the file. Ensure: running already is fine. CONFLICT when nothing is saved. */
+bool kn_domain_restore (KnVirtHost *host, const char *uuid, GError **error);
+/* Removes the saved memory, so that the next start is a cold one. Ensure. */
+bool kn_domain_drop_saved (KnVirtHost *host, const char *uuid, GError **error);
 
 /* NVRAM and TPM state: kept, or removed too. */
 typedef enum { KN_UNDEFINE_KEEP_STATE, KN_UNDEFINE_ALL } KnUndefine;
@@ -52,6 +59,18 @@ GArray *kn_domain_load_stats (KnVirtHost *host, const char *uuid, GError **error
 /* Sends a guest-agent command (JSON) and returns its answer; caller frees. Errors: CONFLICT "no agent", TIMEOUT. */
 char *kn_domain_agent (KnVirtHost *host, const char *uuid, const char *command, guint timeout_s,
                        GError **error);
+
+/* How far the guest's clock is ahead of this machine's (half of the round trip taken off), as its agent says. @out_round_trip_us
+ * may be NULL. Errors of this and the next ones: CONFLICT: there is no agent channel, or the guest does not run; TIMEOUT: the
+ * agent is not connected or does not answer. */
+bool kn_domain_load_clock_skew (KnVirtHost *host, const char *uuid, guint timeout_s,
+                                gint64 *out_skew_us, gint64 *out_round_trip_us, GError **error);
+/* Sets the guest's clock to this machine's, by value: without one Windows asks its time service, which need not run. */
+bool kn_domain_set_time (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
+/* Asks the agent to flush and hold all file systems, and to let them go on. Always thaw after a freeze, even one that failed:
+ * the agent may carry it out late. */
+bool kn_domain_freeze (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
+bool kn_domain_thaw (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
 
 /* VNC address and port of a running domain; port 0 if it has none. Caller frees the address. */
 bool kn_domain_load_vnc (KnVirtHost *host, const char *uuid, char **out_address, guint *out_port,

@@ -96,25 +96,34 @@ drop_connection (KnVirtHost *host, virConnectPtr conn)
 }
 
 static virConnectPtr
-open_connection (KnVirtHost *host, GError **error)
+open_new (KnVirtHost *host, GError **error)
 {
-    bool away = false;
-    virConnectPtr conn = find_connection (host, &away);
+    virConnectPtr conn = virConnectOpen (host->uri);
 
-    if (conn)
-        return conn;
-    /* The main connection knows why. */
-    if (away)
-        return kn_virt_host_connection (host, error);
-    conn = virConnectOpen (host->uri);
     if (!conn) {
         (void)kn_virt_fail (host, NULL, error);
         return NULL;
     }
     (void)virConnectSetKeepAlive (conn, KEEPALIVE_S, KEEPALIVE_COUNT);
     virResetLastError ();
-    keep_connection (host, conn);
     return conn;
+}
+
+static virConnectPtr
+open_connection (KnVirtHost *host, bool alone, GError **error)
+{
+    bool away = false;
+    g_autoptr (virConnect) conn = find_connection (host, &away);
+
+    if (conn && !alone)
+        return g_steal_pointer (&conn);
+    /* The main connection knows why. */
+    if (away)
+        return kn_virt_host_connection (host, error);
+    g_autoptr (virConnect) fresh = open_new (host, error);
+    if (fresh && !alone)
+        keep_connection (host, fresh);
+    return g_steal_pointer (&fresh);
 }
 
 /* ---- the thread ---- */
@@ -170,7 +179,7 @@ run_job (KnMonitorJob *job)
     g_auto (KnDomainCall) call = { 0 };
     GError *error = NULL;
     gpointer result = NULL;
-    virConnectPtr conn = open_connection (job->host, &error);
+    virConnectPtr conn = open_connection (job->host, job->spec.alone, &error);
     bool good = conn != NULL;
 
     if (good) {

@@ -6,6 +6,8 @@
 /* libvirt itself waits up to 30 s for another call on the same domain; making a large guest takes its time. */
 #define TIMEOUT_MS 45000
 #define START_TIMEOUT_MS 300000
+/* Writing or reading the memory of a large guest on a slow disk. */
+#define SAVE_TIMEOUT_MS 3600000
 /* A guest that is still booting ignores the power button: press it again now and then. */
 #define SHUTDOWN_REPEAT_S 10
 /* Events tell when to look; without them (a host that just came back) look this often. */
@@ -36,6 +38,32 @@ kn_domain_call_state (KnDomainCall *call, KnDomainState *out_state, GError **err
     return true;
 }
 
+/* Whether there is saved memory of the domain. */
+static bool
+has_saved (KnDomainCall *call, bool *out_saved, GError **error)
+{
+    int saved = virDomainHasManagedSaveImage (call->domain, 0);
+
+    if (saved < 0 && kn_virt_last_number () != VIR_ERR_NO_DOMAIN)
+        return kn_virt_fail (call->host, call->conn, error);
+    virResetLastError ();
+    *out_saved = saved == 1;
+    return true;
+}
+
+/* A domain that is off may be SAVED. */
+static bool
+load_saved (KnDomainCall *call, KnDomainState *out_state, GError **error)
+{
+    bool saved = false;
+
+    if (!has_saved (call, &saved, error))
+        return false;
+    if (saved)
+        *out_state = KN_DOMAIN_SAVED;
+    return true;
+}
+
 bool
 kn_domain_load_state (KnVirtHost *host, const char *uuid, KnDomainState *out_state, GError **error)
 {
@@ -43,10 +71,12 @@ kn_domain_load_state (KnVirtHost *host, const char *uuid, KnDomainState *out_sta
 
     if (!kn_domain_call_open_any (&call, host, uuid, error))
         return false;
-    if (call.domain)
-        return kn_domain_call_state (&call, out_state, error);
-    *out_state = KN_DOMAIN_NONE;
-    return true;
+    if (!call.domain) {
+        *out_state = KN_DOMAIN_NONE;
+        return true;
+    }
+    return kn_domain_call_state (&call, out_state, error)
+           && (*out_state != KN_DOMAIN_SHUTOFF || load_saved (&call, out_state, error));
 }
 
 /* After a call that failed: fine if the domain is in @wanted already, otherwise libvirt's reason stands. */
@@ -96,6 +126,52 @@ resume (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GEr
     return virDomainResume (call->domain) == 0 || accept_state (call, KN_DOMAIN_RUNNING, error);
 }
 
+static bool
+drop_saved (KnDomainCall *call, GError **error)
+{
+    bool saved = false;
+
+    return has_saved (call, &saved, error)
+           && (!saved || virDomainManagedSaveRemove (call->domain, 0) == 0
+               || kn_virt_fail (call->host, call->conn, error));
+}
+
+static bool
+save (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    KnDomainState state = KN_DOMAIN_NONE;
+    bool saved = false;
+
+    if (!kn_domain_call_state (call, &state, error) || !has_saved (call, &saved, error))
+        return false;
+    if (saved && state == KN_DOMAIN_SHUTOFF)
+        return true;
+    /* A file beside a guest that runs is an old one, or half of one. Paused by an attempt that was cut off, it is to run again. */
+    return drop_saved (call, error)
+           && (virDomainManagedSave (call->domain, VIR_DOMAIN_SAVE_RUNNING) == 0
+               || kn_virt_fail (call->host, call->conn, error));
+}
+
+static bool
+restore (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
+{
+    KnDomainState state = KN_DOMAIN_NONE;
+    bool saved = false;
+
+    if (!kn_domain_call_state (call, &state, error) || !has_saved (call, &saved, error))
+        return false;
+    if (state == KN_DOMAIN_SHUTOFF && !saved) {
+        kn_error_public (error, KN_ERROR_CONFLICT,
+                         "The saved memory of the server is gone; start it, or reboot it hard.");
+        return false;
+    }
+    if (state == KN_DOMAIN_SHUTOFF && virDomainCreate (call->domain) < 0
+        && !accept_state (call, KN_DOMAIN_RUNNING, error))
+        return false;
+    /* libvirt removes the file itself, unless it ends in between: then the next start would bring back an old memory. */
+    return drop_saved (call, error);
+}
+
 /* Presses the power button. One that goes off meanwhile is fine. */
 static bool
 press_button (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
@@ -137,6 +213,32 @@ kn_domain_resume (KnVirtHost *host, const char *uuid, GError **error)
 {
     return kn_monitor_run (host, uuid, &(KnMonitorSpec){ .work = resume, .timeout_ms = TIMEOUT_MS },
                            NULL, error);
+}
+
+bool
+kn_domain_save (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (
+        host, uuid, &(KnMonitorSpec){ .work = save, .timeout_ms = SAVE_TIMEOUT_MS, .alone = true },
+        NULL, error);
+}
+
+bool
+kn_domain_restore (KnVirtHost *host, const char *uuid, GError **error)
+{
+    return kn_monitor_run (
+        host, uuid,
+        &(KnMonitorSpec){ .work = restore, .timeout_ms = SAVE_TIMEOUT_MS, .alone = true }, NULL,
+        error);
+}
+
+bool
+kn_domain_drop_saved (KnVirtHost *host, const char *uuid, GError **error)
+{
+    g_auto (KnDomainCall) call = { 0 };
+
+    return kn_domain_call_open_any (&call, host, uuid, error)
+           && (!call.domain || drop_saved (&call, error));
 }
 
 /* libvirt kills QEMU for this and so never waits for it. */

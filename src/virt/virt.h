@@ -36,6 +36,7 @@ typedef enum {
     KN_DOMAIN_PAUSED,
     KN_DOMAIN_SHUTOFF,
     KN_DOMAIN_CRASHED,
+    KN_DOMAIN_SAVED, /* off, its memory saved: a start goes on where it was; told by kn_domain_load_state() only */
     KN_DOMAIN_N
 } KnDomainState;
 

@@ -200,6 +200,8 @@ struct KnMonitorSpec {
     const char *text; /* copied */
     int number;
     guint timeout_ms;
+    bool
+        alone; /* takes long: over a connection of its own, so that short calls need not queue behind it */
     GDestroyNotify free_result;
 };
 

@@ -159,6 +159,22 @@ step_hold (KnJob *job, gpointer data, GError **error)
     return true;
 }
 
+/* Asks to be run again as often as .fail says. */
+static bool
+step_again (KnJob *job, gpointer data, GError **error)
+{
+    Shared *shared = data;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&shared->lock);
+
+    (void)error;
+    note (job, "again");
+    if (shared->fail > 0) {
+        shared->fail--;
+        kn_job_again (job, 1);
+    }
+    return true;
+}
+
 static void
 on_done (KnJob *job, gpointer data)
 {
@@ -175,11 +191,13 @@ on_failed (KnJob *job, gpointer data, const GError *why)
 
 static const KnJobStep plain_steps[] = { { "one", step_one }, { "two", step_two } };
 static const KnJobStep meet_steps[] = { { "meet", step_meet } };
+static const KnJobStep again_steps[] = { { "again", step_again }, { "one", step_one } };
 static const KnJobStep hold_steps[] = { { "hold", step_hold }, { "one", step_one } };
 static const KnJobKind kinds[] = {
     { "plain", plain_steps, 2, 3, on_failed, on_done },
     { "meet", meet_steps, 1, 1, on_failed, on_done },
     { "hold", hold_steps, 2, 1, on_failed, on_done },
+    { "again", again_steps, 2, 1, on_failed, on_done },
 };
 
 typedef struct {
@@ -614,25 +632,36 @@ test_beyond (const char *url)
     tear_down (&f);
 }
 
+/* A step that runs again counts no attempt, and the next one waits for its end. */
+static void
+test_again (const char *url)
+{
+    Fixture f;
+    gint64 id;
+
+    set_up (&f, url);
+    f.shared.fail = 3;
+    start (&f);
+    id = enqueue (&f, "again", "a", NULL);
+    wait_for (&f.shared, &f.shared.finished, 1);
+    assert_text (f.db, &STATE, id, "done");
+    assert_log (f.db, "a", "again again again again one");
+    tear_down (&f);
+}
+
 typedef struct {
     const char *name, *engine;
     void (*run) (const char *url);
 } Case;
 
 static const Case cases[] = {
-    { "order", NULL, test_order },
-    { "parallel", NULL, test_parallel },
-    { "retry", NULL, test_retry },
-    { "failure", NULL, test_failure },
-    { "stop", NULL, test_stop },
-    { "stolen", "mariadb", test_stolen },
-    { "stale", NULL, test_stale },
-    { "prune", NULL, test_prune },
-    { "latency", NULL, test_latency },
-    { "crash", NULL, test_crash },
-    { "unknown", NULL, test_unknown },
-    { "beyond", NULL, test_beyond },
-    { "unrecorded", NULL, test_unrecorded },
+    { "order", NULL, test_order },     { "parallel", NULL, test_parallel },
+    { "retry", NULL, test_retry },     { "failure", NULL, test_failure },
+    { "stop", NULL, test_stop },       { "stolen", "mariadb", test_stolen },
+    { "stale", NULL, test_stale },     { "prune", NULL, test_prune },
+    { "latency", NULL, test_latency }, { "crash", NULL, test_crash },
+    { "unknown", NULL, test_unknown }, { "again", NULL, test_again },
+    { "beyond", NULL, test_beyond },   { "unrecorded", NULL, test_unrecorded },
 };
 
 static void
