@@ -37,9 +37,9 @@ cmd_manual (int argc, char **argv)
 
 static const KnCommand commands[] = {
     { "serve", kn_cmd_serve, "[options]", "run the cloud" },
-    { "server", kn_cmd_server, "properties|set SERVER …",
-      "print or set the properties of a server's guest" },
-    { "explain", kn_cmd_explain, "SERVER [PART]",
+    { "server", kn_cmd_server, "properties|set|upgrade-profile SERVER …",
+      "print or set what shapes a server's guest" },
+    { "explain", kn_cmd_explain, "SERVER [PART] [--diff]",
       "print every decision about a guest with its reason" },
     { "passwd", kn_cmd_passwd, "USER [--domain NAME]", "set a user's password in the database" },
     { "db", kn_cmd_db, "version|backup FILE|check", "the database's version, a copy, a check" },

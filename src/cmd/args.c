@@ -3,9 +3,14 @@
 #include "cmd/args.h"
 
 #include "base/error.h"
+#include "base/util.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define MAX_COLUMNS 1000
 
 static void
 drop (int *argc, char **argv, int at, int n)
@@ -73,6 +78,22 @@ kn_args_fail (const char *what, const char *usage, const GError *error)
     (void)fprintf (stderr, "kilonova %s: %s\nusage: kilonova %s %s\n", what, error->message, what,
                    usage);
     return 2;
+}
+
+guint
+kn_args_terminal_width (void)
+{
+    const char *said = g_getenv ("COLUMNS");
+    struct winsize size = { 0 };
+    gint64 columns = 0;
+
+    if (!isatty (STDOUT_FILENO))
+        return 0;
+    if (said && kn_parse_int (said, 1, MAX_COLUMNS, &columns))
+        return (guint)columns;
+    if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 80;
+    return MIN (size.ws_col, MAX_COLUMNS);
 }
 
 void

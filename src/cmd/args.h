@@ -18,5 +18,8 @@ bool kn_args_check (int argc, char **argv, int min, int max, GError **error);
 /* Prints "kilonova <what>: <message>" and how it is used on stderr; returns 2. */
 int kn_args_fail (const char *what, const char *usage, const GError *error);
 
+/* Columns of the terminal that standard output is (COLUMNS counts first); 0: it is none. */
+guint kn_args_terminal_width (void);
+
 /* Prints @text with control characters as '?': what a server says must not steer a terminal. */
 void kn_args_print (const char *text);

@@ -1,95 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kilonova explain: every decision about a server's guest, with its reason. */
+/* kilonova explain: every decision about a server's guest, with its reason; and what would be decided differently now. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/table.h"
 #include "cmd/args.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
+#include "cmd/plan_print.h"
 
-#define USAGE "SERVER [PART] [--json] [--os-cloud NAME]"
+#define USAGE "SERVER [PART] [--diff] [--profile NAME] [--json] [--os-cloud NAME]"
 
-static const char *
-text_of (const json_t *decision, const char *key)
-{
-    const char *text = json_string_value (json_object_get (decision, key));
+typedef struct {
+    const char *server, *part, *cloud, *profile;
+    bool diff, json;
+} Options;
 
-    return text ? text : "";
-}
-
-/* Whether the decision is at or below @part ("clock"); NULL: all are. */
 static bool
-is_in (const json_t *decision, const char *part)
+fail_part (const char *part, GError **error)
 {
-    const char *path = text_of (decision, "path");
-    gsize len = part ? strlen (part) : 0;
-
-    return !part || (strncmp (path, part, len) == 0 && (!path[len] || strchr ("/@[", path[len])));
-}
-
-static void
-print_decision (const json_t *decision)
-{
-    const json_t *value = json_object_get (decision, "value");
-
-    (void)fputs (json_is_true (json_object_get (decision, "warning")) ? "! " : "  ", stdout);
-    kn_args_print (text_of (decision, "path"));
-    (void)fputs (" = ", stdout);
-    kn_args_print (json_is_string (value) ? json_string_value (value) : "(left out)");
-    (void)fputs ("\n      ", stdout);
-    kn_args_print (text_of (decision, "reason"));
-    (void)fputs (" [", stdout);
-    kn_args_print (text_of (decision, "source"));
-    (void)fputs ("; ", stdout);
-    kn_args_print (text_of (decision, "rule"));
-    (void)fputs ("]\n", stdout);
+    kn_error_set (error, KN_ERROR_NOT_FOUND, "the plan has no part '%s'", part);
+    return false;
 }
 
 static bool
 print_plan (const json_t *body, const char *part, GError **error)
 {
-    const json_t *decisions = json_object_get (body, "decisions");
-    gsize n = json_array_size (decisions), warnings = 0, shown = 0;
+    const json_t *list = json_object_get (body, "decisions");
+    gsize n = json_array_size (list), warnings = 0;
 
     if (n == 0) {
         kn_error_set (error, KN_ERROR_NOT_FOUND,
                       "there is no plan yet: the server has never been started");
         return false;
     }
+    g_autofree KnGuestDecision *decisions = kn_plan_read_decisions (list);
+    g_autofree char *text
+        = kn_guest_decisions_explain (decisions, n, part, kn_args_terminal_width ());
+    if (!text)
+        return fail_part (part, error);
     for (gsize i = 0; i < n; i++)
-        warnings += json_is_true (json_object_get (json_array_get (decisions, i), "warning"));
-
+        warnings += decisions[i].warning;
     (void)fputs ("profile ", stdout);
-    kn_args_print (text_of (body, "profile"));
+    kn_args_print (kn_plan_text (body, "profile"));
     (void)printf (", %zu decisions, %zu to look at (marked with !)\n", n, warnings);
-    for (gsize i = 0; i < n; i++) {
-        const json_t *decision = json_array_get (decisions, i);
-        if (!is_in (decision, part))
-            continue;
-        print_decision (decision);
-        shown++;
-    }
-    if (shown > 0)
-        return true;
-    kn_error_set (error, KN_ERROR_NOT_FOUND, "the plan has no part '%s'", part);
-    return false;
+    (void)fputs (text, stdout);
+    return true;
 }
 
 static bool
-explain (const char *server, const char *part, const char *cloud, bool as_json, GError **error)
+print_diff (const json_t *body, const Options *options)
 {
-    g_autoptr (KnClient) client = kn_client_new (cloud, error);
-    g_autofree char *id = client ? kn_client_load_server_id (client, server, error) : NULL;
-    g_autofree char *path = id ? g_strdup_printf ("/servers/%s/kilonova-plan", id) : NULL;
+    (void)fputs ("profile ", stdout);
+    kn_args_print (kn_plan_text (body, "profile"));
+    if (strcmp (kn_plan_text (body, "profile"), kn_plan_text (body, "new_profile")) != 0) {
+        (void)fputs (", compared with ", stdout);
+        kn_args_print (kn_plan_text (body, "new_profile"));
+    }
+    (void)putchar ('\n');
+    if (!kn_plan_print_changes (body))
+        (void)fputs (options->part ? "A hard reboot would change nothing there.\n"
+                                   : "A hard reboot would change nothing.\n",
+                     stdout);
+    kn_plan_print_hardware (body);
+    kn_plan_print_by_hand (body);
+    return true;
+}
+
+static char *
+make_path (const Options *options, const char *id)
+{
+    GString *path = g_string_new (NULL);
+    const char *const names[] = { "part", "profile" };
+    const char *const values[] = { options->part, options->profile };
+    char mark = '?';
+
+    g_string_printf (path, "/servers/%s/kilonova-plan%s", id, options->diff ? "/changes" : "");
+    for (gsize i = 0; options->diff && i < G_N_ELEMENTS (names); i++) {
+        g_autofree char *escaped = values[i] ? g_uri_escape_string (values[i], NULL, FALSE) : NULL;
+        if (!escaped)
+            continue;
+        g_string_append_printf (path, "%c%s=%s", mark, names[i], escaped);
+        mark = '&';
+    }
+    return g_string_free (path, FALSE);
+}
+
+static bool
+explain (const Options *options, GError **error)
+{
+    g_autoptr (KnClient) client = kn_client_new (options->cloud, error);
+    g_autofree char *id = client ? kn_client_load_server_id (client, options->server, error) : NULL;
+    g_autofree char *path = id ? make_path (options, id) : NULL;
     g_autoptr (json_t) body = NULL;
 
     if (!path || !kn_client_call (client, "GET", "compute", path, NULL, &body, error))
         return false;
-    if (!as_json)
-        return print_plan (body, part, error);
-    (void)json_dumpf (body, stdout, JSON_INDENT (2));
-    (void)putchar ('\n');
+    if (!options->json)
+        return options->diff ? print_diff (body, options) : print_plan (body, options->part, error);
+    kn_plan_print_json (body);
     return true;
 }
 
@@ -97,13 +107,17 @@ int
 kn_cmd_explain (int argc, char **argv)
 {
     g_autoptr (GError) error = NULL;
-    const char *cloud = NULL;
-    bool as_json = kn_args_take_flag (&argc, argv, "--json");
+    Options options = { 0 };
 
-    if (!kn_args_take (&argc, argv, "--os-cloud", &cloud, &error)
+    options.json = kn_args_take_flag (&argc, argv, "--json");
+    options.diff = kn_args_take_flag (&argc, argv, "--diff");
+    if (!kn_args_take (&argc, argv, "--os-cloud", &options.cloud, &error)
+        || !kn_args_take (&argc, argv, "--profile", &options.profile, &error)
         || !kn_args_check (argc, argv, 1, 2, &error))
         return kn_args_fail ("explain", USAGE, error);
-    return explain (argv[1], argc > 2 ? argv[2] : NULL, cloud, as_json, &error)
-               ? 0
-               : kn_cmd_fail (error);
+    options.server = argv[1];
+    options.part = argc > 2 ? argv[2] : NULL;
+    /* Another profile is a question about what would change. */
+    options.diff = options.diff || options.profile;
+    return explain (&options, &error) ? 0 : kn_cmd_fail (error);
 }

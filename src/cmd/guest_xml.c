@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "cmd/args.h"
 #include "cmd/cmd.h"
 #include "cmd/guest_case.h"
 #include "guest/explain.h"
@@ -195,8 +196,11 @@ run_one (const json_t *object, const Options *options)
         write_decisions (plan, options->only);
         return 0;
     }
-    g_autofree char *text = options->explain ? kn_guest_plan_explain (plan, options->only)
-                                             : kn_guest_plan_format_xml (plan, &error);
+    g_autofree char *text
+        = options->explain ? kn_guest_plan_explain (plan, options->only, kn_args_terminal_width ())
+                           : kn_guest_plan_format_xml (plan, &error);
+    if (!text && !error)
+        kn_error_set (&error, KN_ERROR_NOT_FOUND, "the plan has no part '%s'", options->only);
     if (!text)
         return print_error (error);
     (void)fputs (text, stdout);

@@ -2,17 +2,22 @@
 /* kilonova server: the guest properties of a server, shown and set through the API. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cmd/args.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
+#include "cmd/plan_print.h"
 
 #define WAIT_S 180
 #define POLL_US (G_USEC_PER_SEC / 2)
 
 #define PROPERTIES_USAGE "SERVER [--json] [--os-cloud NAME]"
 #define SET_USAGE "SERVER KEY=VALUE… [--reboot hard] [--os-cloud NAME]    (KEY= takes KEY away)"
+#define UPGRADE_USAGE                                                                              \
+    "SERVER [--profile NAME] [--hardware [--yes]] [--undo] [--dry-run] [--reboot hard] [--json] "  \
+    "[--os-cloud NAME]"
 
 static gint
 compare_names (gconstpointer a, gconstpointer b)
@@ -176,6 +181,16 @@ set_properties (const char *server, const json_t *body, const char *cloud, GErro
     return true;
 }
 
+static bool
+check_reboot (const char *how, GError **error)
+{
+    if (!how || strcmp (how, "hard") == 0)
+        return true;
+    kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                  "--reboot takes 'hard': a soft reboot keeps the old definition");
+    return false;
+}
+
 static int
 server_set (int argc, char **argv)
 {
@@ -186,15 +201,138 @@ server_set (int argc, char **argv)
         || !kn_args_take (&argc, argv, "--reboot", &reboot, &error)
         || !kn_args_check (argc, argv, 2, G_MAXINT, &error))
         return kn_args_fail ("server set", SET_USAGE, error);
-    if (reboot && strcmp (reboot, "hard") != 0) {
-        kn_error_set (&error, KN_ERROR_BAD_REQUEST,
-                      "--reboot takes 'hard': a soft reboot keeps the old definition");
+    if (!check_reboot (reboot, &error))
         return kn_args_fail ("server set", SET_USAGE, error);
-    }
     g_autoptr (json_t) body = make_body (argv + 2, reboot, &error);
     if (!body)
         return kn_args_fail ("server set", SET_USAGE, error);
     return set_properties (argv[1], body, cloud, &error) ? 0 : kn_cmd_fail (error);
+}
+
+/* -- upgrade-profile ----------------------------------------------------------------------- */
+
+typedef struct {
+    const char *server, *profile, *cloud, *reboot;
+    bool hardware, undo, dry_run, yes, json;
+} Upgrade;
+
+static json_t *
+make_upgrade_body (const Upgrade *upgrade, bool dry_run)
+{
+    json_t *body = json_object ();
+
+    if (upgrade->undo)
+        (void)json_object_set_new (body, "undo", json_true ());
+    if (upgrade->profile)
+        (void)json_object_set_new (body, "profile", json_string (upgrade->profile));
+    if (upgrade->hardware)
+        (void)json_object_set_new (body, "hardware", json_string ("change"));
+    if (dry_run)
+        (void)json_object_set_new (body, "dry_run", json_true ());
+    else if (upgrade->reboot)
+        (void)json_object_set_new (body, "reboot", json_string (upgrade->reboot));
+    return body;
+}
+
+static void
+print_upgrade (const json_t *body, const Upgrade *upgrade)
+{
+    if (upgrade->json) {
+        kn_plan_print_json (body);
+        return;
+    }
+    (void)fputs ("profile ", stdout);
+    kn_args_print (kn_plan_text (body, "profile"));
+    (void)fputs (" -> ", stdout);
+    kn_args_print (kn_plan_text (body, "new_profile"));
+    (void)putchar ('\n');
+    if (!kn_plan_print_changes (body))
+        (void)fputs ("Nothing in the guest's definition changes.\n", stdout);
+    kn_plan_print_hardware (body);
+}
+
+/* New hardware is changed on purpose only: the user has seen it named and said yes. */
+static bool
+confirm (const json_t *body, const Upgrade *upgrade, GError **error)
+{
+    char answer[16] = "";
+
+    if (!upgrade->hardware || upgrade->yes
+        || json_array_size (json_object_get (body, "hardware")) == 0)
+        return true;
+    if (!isatty (STDIN_FILENO)) {
+        kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                      "the guest's hardware would change; say --yes if that is meant");
+        return false;
+    }
+    (void)fputs ("\nChange this hardware at the next start? [y/N] ", stdout);
+    (void)fflush (stdout);
+    if (fgets (answer, sizeof answer, stdin) && g_ascii_strncasecmp (answer, "y", 1) == 0)
+        return true;
+    kn_error_set (error, KN_ERROR_CONFLICT, "nothing was changed");
+    return false;
+}
+
+static bool
+finish_upgrade (KnClient *client, const char *id, const Upgrade *upgrade, GError **error)
+{
+    if (upgrade->reboot && !wait_for_reboot (client, id, error))
+        return false;
+    if (!upgrade->json)
+        (void)puts (upgrade->reboot ? "\nThe server is up again."
+                                    : "\nStored; it takes effect at the next start or hard reboot. "
+                                      "upgrade-profile --undo takes it back.");
+    return true;
+}
+
+static bool
+upgrade_profile (const Upgrade *upgrade, GError **error)
+{
+    g_autoptr (KnClient) client = kn_client_new (upgrade->cloud, error);
+    g_autofree char *id = client ? kn_client_load_server_id (client, upgrade->server, error) : NULL;
+    g_autofree char *path = id ? g_strdup_printf ("/servers/%s/kilonova-profile", id) : NULL;
+    g_autoptr (json_t) trial = make_upgrade_body (upgrade, true);
+    g_autoptr (json_t) wish = make_upgrade_body (upgrade, false);
+    g_autoptr (json_t) seen = NULL;
+    g_autoptr (json_t) done = NULL;
+
+    if (!path || !kn_client_call (client, "PUT", "compute", path, trial, &seen, error))
+        return false;
+    if (!upgrade->json || upgrade->dry_run)
+        print_upgrade (seen, upgrade);
+    if (upgrade->dry_run)
+        return true;
+    if (!confirm (seen, upgrade, error)
+        || !kn_client_call (client, "PUT", "compute", path, wish, &done, error))
+        return false;
+    if (upgrade->json)
+        print_upgrade (done, upgrade);
+    return finish_upgrade (client, id, upgrade, error);
+}
+
+static int
+server_upgrade_profile (int argc, char **argv)
+{
+    g_autoptr (GError) error = NULL;
+    Upgrade upgrade = { 0 };
+
+    upgrade.hardware = kn_args_take_flag (&argc, argv, "--hardware");
+    upgrade.undo = kn_args_take_flag (&argc, argv, "--undo");
+    upgrade.dry_run = kn_args_take_flag (&argc, argv, "--dry-run");
+    upgrade.yes = kn_args_take_flag (&argc, argv, "--yes");
+    upgrade.json = kn_args_take_flag (&argc, argv, "--json");
+    if (!kn_args_take (&argc, argv, "--os-cloud", &upgrade.cloud, &error)
+        || !kn_args_take (&argc, argv, "--profile", &upgrade.profile, &error)
+        || !kn_args_take (&argc, argv, "--reboot", &upgrade.reboot, &error)
+        || !kn_args_check (argc, argv, 1, 1, &error) || !check_reboot (upgrade.reboot, &error))
+        return kn_args_fail ("server upgrade-profile", UPGRADE_USAGE, error);
+    if (upgrade.undo && (upgrade.profile || upgrade.hardware)) {
+        kn_error_set (&error, KN_ERROR_BAD_REQUEST,
+                      "--undo goes back to what was; it takes neither --profile nor --hardware");
+        return kn_args_fail ("server upgrade-profile", UPGRADE_USAGE, error);
+    }
+    upgrade.server = argv[1];
+    return upgrade_profile (&upgrade, &error) ? 0 : kn_cmd_fail (error);
 }
 
 /* -- table --------------------------------------------------------------------------------- */
@@ -202,6 +340,8 @@ server_set (int argc, char **argv)
 static const KnCommand verbs[] = {
     { "properties", server_properties, PROPERTIES_USAGE, "print what shapes the guest" },
     { "set", server_set, SET_USAGE, "set what shapes the guest" },
+    { "upgrade-profile", server_upgrade_profile, UPGRADE_USAGE,
+      "plan the guest by other rules from its next start on" },
 };
 
 int

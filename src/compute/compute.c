@@ -26,7 +26,7 @@ static void (*const parts[]) (GArray *routes) = {
     kn_server_create_add_routes,  kn_server_list_add_routes,
     kn_server_action_add_routes,  kn_server_metadata_add_routes,
     kn_server_network_add_routes, kn_server_history_add_routes,
-    kn_server_guest_add_routes,
+    kn_server_guest_add_routes,   kn_server_profile_add_routes,
 };
 
 static void (*const job_kinds[]) (KnCompute *compute) = {

@@ -34,3 +34,4 @@ void kn_server_metadata_add_routes (GArray *routes);
 void kn_server_network_add_routes (GArray *routes);
 void kn_server_history_add_routes (GArray *routes);
 void kn_server_guest_add_routes (GArray *routes);
+void kn_server_profile_add_routes (GArray *routes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.rebuild: a new disk from an image, same name, same addresses. The row has the new image already; the payload says what
  * was there before: {"old_image": "…", "stopped": false}. */
+#include "compute/profile_store.h"
 #include "compute/server_work.h"
 
 #include "virt/volume.h"
@@ -29,7 +30,8 @@ step_wipe (KnJob *job, gpointer data, GError **error)
     id = work.server->uuid;
     if (!kn_volume_delete_all (work.host, id, error)
         || !kn_domain_undefine (work.host, id, KN_UNDEFINE_ALL, error)
-        || !kn_store_server_set_plan (work.db, id, &(KnServerPlan){ 0 }, error))
+        || !kn_store_server_set_plan (work.db, id, &(KnServerPlan){ 0 }, error)
+        || !kn_store_profile_clear (work.db, id, error))
         return false;
     if (old_image == NULL || g_strcmp0 (old_image, work.server->image_ref) == 0)
         return true;

@@ -211,6 +211,23 @@ define_once (KnServerWork *work, const KnGuestFacts *facts, KnServerPlan *out_pl
     return true;
 }
 
+/* Whether libvirt has found a slot for something that had none. */
+static bool
+has_news (GHashTable *learned, GHashTable *frozen)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    if (frozen == NULL)
+        return true;
+    g_hash_table_iter_init (&iter, learned);
+    while (g_hash_table_iter_next (&iter, &key, NULL))
+        if (!g_hash_table_contains (frozen, key))
+            return true;
+
+    return false;
+}
+
 /* The first definition lets libvirt choose the slots, the second writes them down: from then on nothing moves. */
 bool
 kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
@@ -223,7 +240,7 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     if (!kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error)
         || !define_once (work, &facts.facts, &plan, &first, error))
         return false;
-    if (facts.facts.identity == NULL) {
+    if (has_news (first, facts.facts.identity)) {
         kn_server_plan_clear (&plan);
         facts.facts.identity = first;
         if (!define_once (work, &facts.facts, &plan, &second, error))

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "guest/guest_priv.h"
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
+#include "guest/xml.h"
 
 static const KnRule rule_kept
     = { "addresses.kept", "The device stays in the slot that it had at the first start." };
@@ -42,15 +41,6 @@ find_child (xmlNode *node, const char *name)
 }
 
 static char *
-dup_attribute (xmlNode *node, const char *name)
-{
-    xmlChar *value = node ? xmlGetProp (node, BAD_CAST name) : NULL;
-    char *copy = g_strdup ((const char *)value);
-    xmlFree (value);
-    return copy;
-}
-
-static char *
 make_key (const char *element, const char *first, const char *second)
 {
     return g_strjoin (" ", "address", element, first ? first : second, first ? second : NULL, NULL);
@@ -65,9 +55,9 @@ key_of (xmlNode *device)
             continue;
         xmlNode *from = told_by[i].child ? find_child (device, told_by[i].child) : device;
         g_autofree char *first
-            = told_by[i].attribute ? dup_attribute (from, told_by[i].attribute) : NULL;
+            = told_by[i].attribute ? kn_xml_dup_attribute (from, told_by[i].attribute) : NULL;
         g_autofree char *second
-            = told_by[i].second ? dup_attribute (from, told_by[i].second) : NULL;
+            = told_by[i].second ? kn_xml_dup_attribute (from, told_by[i].second) : NULL;
         if (told_by[i].attribute && !first)
             return NULL;
         return make_key (told_by[i].element, first, second);
@@ -79,12 +69,12 @@ static char *
 read_address (xmlNode *device)
 {
     xmlNode *address = find_child (device, "address");
-    g_autofree char *type = dup_attribute (address, "type");
+    g_autofree char *type = kn_xml_dup_attribute (address, "type");
     if (g_strcmp0 (type, "pci") != 0)
         return NULL;
     GString *text = g_string_new (NULL);
     for (gsize i = 0; i < G_N_ELEMENTS (parts); i++) {
-        g_autofree char *value = dup_attribute (address, parts[i]);
+        g_autofree char *value = kn_xml_dup_attribute (address, parts[i]);
         g_string_append_printf (text, "%s%s", i ? " " : "", value ? value : "-");
     }
     return g_string_free (text, FALSE);
@@ -94,7 +84,7 @@ read_address (xmlNode *device)
 static void
 learn_model (GHashTable *identity, xmlNode *device, const char *key)
 {
-    g_autofree char *model = dup_attribute (device, "model");
+    g_autofree char *model = kn_xml_dup_attribute (device, "model");
     if (model && g_str_has_prefix (key, "address controller pci "))
         g_hash_table_replace (identity, g_strconcat ("model", key + strlen ("address"), NULL),
                               g_steal_pointer (&model));

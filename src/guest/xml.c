@@ -12,6 +12,15 @@ struct KnXml {
     bool failed;
 };
 
+char *
+kn_xml_dup_attribute (const xmlNode *element, const char *name)
+{
+    xmlChar *value = element ? xmlGetProp (element, BAD_CAST name) : NULL;
+    char *copy = g_strdup ((const char *)value);
+    xmlFree (value);
+    return copy;
+}
+
 KnXml *
 kn_xml_new (void)
 {

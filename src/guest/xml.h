@@ -3,6 +3,12 @@
 #pragma once
 
 #include <glib.h>
+#include <libxml/tree.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
+
+/* The attribute's value, NULL: @element is NULL or has none. Caller frees with g_free(). */
+char *kn_xml_dup_attribute (const xmlNode *element, const char *name);
 
 typedef struct KnXml KnXml;
 

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/id.h"
 #include "base/spawn.h"
+#include "base/table.h"
 #include "base/time.h"
 #include "base/util.h"
 
@@ -267,6 +268,36 @@ test_fault (void)
     g_test_trap_assert_stderr_unmatched ("*ERROR*");
 }
 
+static void
+test_table (void)
+{
+    static const char *const headings[] = { "A", "B", NULL };
+    static const char *const first[] = { "one", "a sentence that is long", NULL };
+    static const char *const second[] = { "two\x1b[1m", "\xe4\xb8\xad\xff", NULL };
+    static const char *const third[] = { "path/of/parts/without/a/space", NULL, NULL };
+    g_autoptr (KnTable) table = kn_table_new (headings);
+    kn_table_add (table, first);
+    kn_table_add (table, second);
+    g_autofree char *pipe = kn_table_format (table, 0);
+    g_assert_cmpstr (pipe, ==,
+                     "A        B\n"
+                     "one      a sentence that is long\n"
+                     "two?[1m  \xe4\xb8\xad\xef\xbf\xbd\n");
+    g_autofree char *narrow = kn_table_format (table, 20);
+    g_assert_cmpstr (narrow, ==,
+                     "A        B\n"
+                     "one      a sentence\n"
+                     "         that is\n"
+                     "         long\n"
+                     "two?[1m  \xe4\xb8\xad\xef\xbf\xbd\n");
+    kn_table_add (table, third);
+    g_autofree char *parts = kn_table_format (table, 24);
+    g_auto (GStrv) lines = g_strsplit (parts, "\n", -1);
+    for (guint i = 0; lines[i]; i++)
+        g_assert_cmpint (g_utf8_strlen (lines[i], -1), <=, 24);
+    g_assert_nonnull (strstr (parts, "path/of/"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -283,5 +314,6 @@ main (int argc, char **argv)
     g_test_add_func ("/base/spawn", test_spawn);
     g_test_add_func ("/base/spawn/daemon", test_spawn_daemon);
     g_test_add_func ("/base/fault", test_fault);
+    g_test_add_func ("/base/table", test_table);
     return g_test_run ();
 }

@@ -207,7 +207,7 @@ test_left_out_is_a_decision (Fixture *f, gconstpointer data)
     g_assert_null (hyperv->value);
     g_autofree char *xml = kn_guest_plan_format_xml (made, NULL);
     g_assert_null (strstr (xml, "hyperv"));
-    g_autofree char *text = kn_guest_plan_explain (made, "features/hyperv");
+    g_autofree char *text = kn_guest_plan_explain (made, "features/hyperv", 0);
     g_assert_nonnull (strstr (text, "(left out)"));
     g_assert_null (strstr (text, "clock"));
 }
@@ -241,6 +241,66 @@ test_unknown_profile (Fixture *f, gconstpointer data)
     g_assert_error (error, KN_ERROR, KN_ERROR_BAD_REQUEST);
 }
 
+static void
+test_changes (Fixture *f, gconstpointer data)
+{
+    (void)data;
+    gsize n_before, n_after;
+    g_autoptr (KnGuestPlan) before = plan (f);
+    f->facts.os_type = "windows";
+    say (f->image, "hw_qemu_guest_agent", "no");
+    g_autoptr (KnGuestPlan) after = plan (f);
+    const KnGuestDecision *old = kn_guest_plan_decisions (before, &n_before);
+    const KnGuestDecision *new = kn_guest_plan_decisions (after, &n_after);
+    g_autoptr (GArray) none = kn_guest_decisions_compare (old, n_before, old, n_before);
+    g_assert_cmpuint (none->len, ==, 0);
+
+    g_autoptr (GArray) changes = kn_guest_decisions_compare (old, n_before, new, n_after);
+    bool clock = false, agent = false;
+    for (guint i = 0; i < changes->len; i++) {
+        const KnGuestChange *change = &g_array_index (changes, KnGuestChange, i);
+        clock |= strcmp (change->path, "clock/@offset") == 0 && change->before && change->after;
+        agent |= g_str_has_prefix (change->path, "devices/channel") && !change->after;
+    }
+    g_assert_true (clock && agent);
+    g_autofree char *text = kn_guest_changes_explain (
+        (const KnGuestChange *)(gpointer)changes->data, changes->len, 0);
+    g_assert_nonnull (strstr (text, "Nothing asks for it any more."));
+}
+
+static void
+test_drift (Fixture *f, gconstpointer data)
+{
+    (void)data;
+    (void)f;
+    const char *planned
+        = "<domain><memory>1</memory><clock offset='utc'><timer name='pit' tickpolicy='delay'/>"
+          "<timer name='rtc' track='guest'/></clock><devices><disk><target dev='vda'/></disk>"
+          "<disk><target dev='vdb'/></disk><rng/></devices></domain>";
+    const char *real
+        = "<domain id='1'><memory unit='KiB'>2</memory><clock offset='utc'><timer name='rtc' "
+          "track='wall'/>"
+          "<timer name='pit' tickpolicy='delay'/></clock><devices><emulator>/q</emulator>"
+          "<disk><target dev='vdb'/><address/></disk><disk><target "
+          "dev='vda'/></disk></devices></domain>";
+    g_autoptr (GPtrArray) same = kn_guest_drift_list (planned, planned, NULL);
+    g_assert_cmpuint (same->len, ==, 0);
+    g_autoptr (GPtrArray) drifts = kn_guest_drift_list (planned, real, NULL);
+    static const char *const want[][3] = { { "memory", "1", "2" },
+                                           { "clock/timer[rtc]/@track", "guest", "wall" },
+                                           { "devices/rng", "(there)", NULL } };
+    g_assert_cmpuint (drifts->len, ==, G_N_ELEMENTS (want));
+    for (gsize i = 0; i < G_N_ELEMENTS (want); i++) {
+        const KnGuestDrift *drift = g_ptr_array_index (drifts, i);
+        g_assert_cmpstr (drift->path, ==, want[i][0]);
+        g_assert_cmpstr (drift->planned, ==, want[i][1]);
+        g_assert_cmpstr (drift->found, ==, want[i][2]);
+    }
+    g_autoptr (GError) error = NULL;
+    g_assert_null (kn_guest_drift_list (planned, "no XML", &error));
+    g_assert_error (error, KN_ERROR, KN_ERROR_VIRT);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -257,6 +317,8 @@ main (int argc, char **argv)
         { "/guest/plan/left-out", test_left_out_is_a_decision },
         { "/guest/plan/check", test_check_needs_no_host },
         { "/guest/plan/profile", test_unknown_profile },
+        { "/guest/plan/changes", test_changes },
+        { "/guest/plan/drift", test_drift },
     };
     g_test_init (&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
