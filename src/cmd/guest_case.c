@@ -27,53 +27,35 @@ struct KnGuestCase {
 
 #define CELL_CPUS 16
 
-static const char *const machines[] = {
-    "pc",
-    "q35",
-    "isapc",
-    "xenfv",
-    "xenpv",
-    "virt",
-    "virt-2.11",
-    "virt-4.2",
-    "pc-0.10",
-    "pc-0.11",
-    "pc-0.12",
-    "pc-0.13",
-    "pc-0.14",
-    "pc-0.15",
-    "pc-1.0",
-    "pc-1.1",
-    "pc-1.2",
-    "pc-1.3",
-    "pc-i440fx-1.4",
-    "pc-i440fx-1.5",
-    "pc-i440fx-1.6",
-    "pc-i440fx-1.7",
-    "pc-i440fx-2.0",
-    "pc-i440fx-2.1",
-    "pc-i440fx-2.2",
-    "pc-i440fx-2.3",
-    "pc-i440fx-2.4",
-    "pc-i440fx-2.5",
-    "pc-i440fx-2.6",
-    "pc-i440fx-2.7",
-    "pc-i440fx-2.8",
-    "pc-i440fx-2.9",
-    "pc-i440fx-2.10",
-    "pc-i440fx-2.11",
-    "pc-q35-2.4",
-    "pc-q35-2.5",
-    "pc-q35-2.6",
-    "pc-q35-2.7",
-    "pc-q35-2.8",
-    "pc-q35-2.9",
-    "pc-q35-2.10",
-    "pc-q35-2.11",
-    "pc-i440fx-7.2",
-    "pc-q35-7.2",
-    NULL,
-};
+/* Machine types of all architectures on the host of the format, which is Nova 26.2's own fixture. */
+#define MACHINES                                                                                   \
+    "LX", "SPARCClassic", "SPARCbook", "SS-10", "SS-1000", "SS-2", "SS-20", "SS-2000", "SS-4",     \
+        "SS-5", "SS-600MP", "Voyager", "akita", "ast2500-evb", "ast2600-evb", "bamboo-0.12",       \
+        "bamboo-0.13", "beagle", "beaglexm", "borzoi", "canon-a1100", "cheetah", "collie",         \
+        "connex", "cubieboard", "emcraft-sf2", "g3beige", "highbank", "imx25-pdk", "integratorcp", \
+        "isapc", "kzm", "leon3_generic", "lm3s6965evb", "lm3s811evb", "mac99", "magnum",           \
+        "mainstone", "malta", "mcimx6ul-evk", "mcimx7d-sabre", "microbit", "midway", "mips",       \
+        "mipssim", "mpc8544ds", "mps2-an385", "mps2-an505", "mps2-an511", "mps2-an521", "musca-a", \
+        "musca-b1", "musicpal", "n800", "n810", "n900", "netduino2", "netduinoplus2", "nuri",      \
+        "orangepi-pc", "palmetto-bmc", "pc", "pc-0.10", "pc-0.11", "pc-0.12", "pc-0.13",           \
+        "pc-0.14", "pc-0.15", "pc-1.0", "pc-1.1", "pc-1.2", "pc-1.3", "pc-i440fx-1.4",             \
+        "pc-i440fx-1.5", "pc-i440fx-1.6", "pc-i440fx-1.7", "pc-i440fx-2.0", "pc-i440fx-2.1",       \
+        "pc-i440fx-2.10", "pc-i440fx-2.11", "pc-i440fx-2.2", "pc-i440fx-2.3", "pc-i440fx-2.4",     \
+        "pc-i440fx-2.5", "pc-i440fx-2.6", "pc-i440fx-2.7", "pc-i440fx-2.8", "pc-i440fx-2.9",       \
+        "pc-q35-2.10", "pc-q35-2.11", "pc-q35-2.4", "pc-q35-2.5", "pc-q35-2.6", "pc-q35-2.7",      \
+        "pc-q35-2.8", "pc-q35-2.9", "pica61", "prep", "q35", "raspi2", "raspi3", "realview-eb",    \
+        "realview-eb-mpcore", "realview-pb-a8", "realview-pbx-a9", "ref405ep", "romulus-bmc",      \
+        "sabrelite", "sbsa-ref", "smdkc210", "sonorapass-bmc", "spitz", "swift-bmc", "sx1",        \
+        "sx1-v1", "syborg", "tacoma-bmc", "taihu", "terrier", "tosa", "verdex", "versatileab",     \
+        "versatilepb", "vexpress-a15", "vexpress-a9", "virt", "virt-2.10", "virt-2.11",            \
+        "virt-2.12", "virt-2.6", "virt-2.7", "virt-2.8", "virt-2.9", "virt-3.0", "virt-3.1",       \
+        "virt-4.0", "virt-4.1", "virt-4.2", "virt-5.0", "virt-5.1", "virtex-ml507",                \
+        "witherspoon-bmc", "xenfv", "xenpv", "xilinx-zynq-a9", "xlnx-versal-virt", "xlnx-zcu102",  \
+        "z2"
+
+static const char *const machines[] = { MACHINES, NULL };
+/* Our own profiles pin a type to what QEMU 7.2 really has. */
+static const char *const own_machines[] = { MACHINES, "pc-i440fx-7.2", "pc-q35-7.2", NULL };
 
 static const char *const cpu_models[] = {
     "486",
@@ -168,7 +150,7 @@ static const KnGuestHostCell cells[] = {
 
 static const KnGuestHost case_host = {
     .arch = "x86_64",
-    .machines = machines,
+    .machines = own_machines,
     .default_q35 = "pc-q35-7.2",
     .default_pc = "pc-i440fx-7.2",
     .libvirt_version = 9000000,
@@ -359,6 +341,7 @@ read_host (KnGuestCase *c, const json_t *object)
     if (g_strcmp0 (c->facts.profile, "nova-26") == 0) { /* a key service and Nova's own folder */
         to->tpm_secret = "5ec2e7aa-1111-2222-3333-444444444444";
         to->agent_socket_dir = "/var/lib/libvirt/qemu";
+        to->machines = machines;
     }
 }
 

@@ -28,14 +28,20 @@ kn_guest_fail (GError **error, const char *stage_and_class, const char *format, 
     kn_error_public_type (error, KN_ERROR_BAD_REQUEST, stage_and_class, "%s", sentence);
 }
 
+const char *
+kn_heard (const KnDraft *draft, const char *name, const char *value)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    if (!row || !(row->flags & KN_PROPERTY_ANY_CASE))
+        return value;
+    g_autofree char *canonical = kn_guest_property_canonical (row, value);
+    return g_string_chunk_insert_const (draft->plan->text, canonical);
+}
+
 static void
 hear (KnDraft *draft, const char *name, const char *value, const char *place, const char *said_as)
 {
-    const KnGuestProperty *row = kn_guest_property_find (name);
-    if (row && row->flags & KN_PROPERTY_ANY_CASE) {
-        g_autofree char *canonical = kn_guest_property_canonical (row, value);
-        value = g_string_chunk_insert_const (draft->plan->text, canonical);
-    }
+    value = kn_heard (draft, name, value);
     KnSaid *said = g_new (KnSaid, 1);
     *said = (KnSaid){ .text = value, .source = kn_keep (draft, "%s %s", place, said_as) };
     g_hash_table_replace (draft->properties, g_strdup (name), said);
@@ -101,6 +107,19 @@ is_windows (const KnDraft *draft)
     /* Nova compares the raw column; "Windows" is no Windows there. */
     return draft->profile->like_nova ? strcmp (os_type, "windows") == 0
                                      : g_ascii_strcasecmp (os_type, "windows") == 0;
+}
+
+/* Nova plans a guest that is rescued the old way from the rescue image, all but its NUMA cells, which were claimed at boot. */
+bool
+kn_hear_rescue_image (KnDraft *draft, GError **error)
+{
+    (void)error;
+    if (!draft->facts->rescue || kn_is_stable_rescue (draft) || !draft->profile->like_nova)
+        return true;
+    g_hash_table_remove_all (draft->properties);
+    if (draft->facts->rescue_properties)
+        hear_image (draft, draft->facts->rescue_properties);
+    return true;
 }
 
 KnDraft *
@@ -181,6 +200,17 @@ kn_read_int (const char *text, gint64 *out_value)
     g_autofree char *trimmed = g_strstrip (g_strdup (text));
     const char *digits = *trimmed == '+' ? trimmed + 1 : trimmed;
     return kn_parse_int (digits, G_MININT64, G_MAXINT64, out_value);
+}
+
+/* Nova reads these only on the host, where a word that is no number ends the build. */
+bool
+kn_demand_number (KnSaid said, gint64 *out_value, GError **error)
+{
+    if (kn_read_int (said.text, out_value))
+        return true;
+    kn_guest_fail (error, "driver/ValueError", "%s is '%s', which is no whole number.", said.source,
+                   said.text);
+    return false;
 }
 
 gint64

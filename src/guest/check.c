@@ -115,8 +115,8 @@ static bool
 check_asked (KnDraft *draft, GError **error)
 {
     bool encrypted;
-    return check_config_drive (draft, error) && check_image (draft, error)
-           && check_properties (draft, error) && check_specs (draft, error)
+    return check_config_drive (draft, error) && check_properties (draft, error)
+           && check_image (draft, error) && check_specs (draft, error)
            && kn_encryption_check (draft, &encrypted, error) && check_pick (draft, "hw_pmu", error)
            && kn_serial_check (draft, error) && kn_realtime_check (draft, error)
            && kn_topology_check (draft, error)

@@ -20,6 +20,8 @@ static const KnRule rule_video_said
 static const KnRule rule_video_virtio
     = { "devices.video-virtio", "Virtio works as plain VGA until its driver is there." };
 static const KnRule rule_video_qxl = { "devices.video-qxl", "SPICE works best with QXL." };
+static const KnRule rule_video_power
+    = { "devices.video-vga", "Firmware on Power shows its screen by VGA." };
 static const KnRule rule_video_ram
     = { "devices.video-ram", "The image asks for video memory, and the flavor allows it." };
 static const KnRule rule_tablet
@@ -79,7 +81,12 @@ choose_serial_ports (KnDraft *draft, gint64 *out_n, KnSaid *out_said, GError **e
 {
     KnSaid image = kn_property (draft, "hw_serial_port_count");
     KnSaid flavor = kn_spec (draft, "hw:serial_port_count");
-    gint64 n_image = kn_number (image), n_flavor = kn_number (flavor);
+    gint64 n_image = kn_number (image), n_flavor = 0;
+    if (flavor.text && *flavor.text && !kn_read_int (flavor.text, &n_flavor)) {
+        kn_guest_fail (error, "api/ImageSerialPortNumberInvalid",
+                       "%s is '%s', which is no whole number.", flavor.source, flavor.text);
+        return false;
+    }
     if (n_image && n_flavor && n_image > n_flavor) {
         kn_guest_fail (error, "api/ImageSerialPortNumberExceedFlavorValue",
                        "hw_serial_port_count is %" G_GINT64_FORMAT
@@ -174,7 +181,9 @@ decide_video_ram (KnDraft *draft, GError **error)
 {
     KnSaid said = kn_property (draft, "hw_video_ram"),
            limit = kn_spec (draft, "hw_video:ram_max_mb");
-    gint64 ram = kn_number (said), most = kn_number (limit);
+    gint64 ram = kn_number (said), most = 0;
+    if (limit.text && !kn_demand_number (limit, &most, error))
+        return false;
     if (ram > most) {
         kn_guest_fail (error, "driver/RequestedVRamTooHigh",
                        "hw_video_ram is %" G_GINT64_FORMAT
@@ -189,17 +198,28 @@ decide_video_ram (KnDraft *draft, GError **error)
     return true;
 }
 
+/* Gives the reason, too. Nova 26.2, _get_video_type(). */
+static const char *
+default_video (KnDraft *draft)
+{
+    const char *const power[] = { "ppc", "ppc64", "ppc64le", NULL };
+    const char *const only_virtio[] = { "aarch64", "mipsel", NULL };
+    if (g_strv_contains (power, draft->arch)) {
+        kn_because (draft, &rule_video_power, NULL);
+        return "vga";
+    }
+    bool qxl = draft->config->spice && !g_strv_contains (only_virtio, draft->arch);
+    kn_because (draft, qxl ? &rule_video_qxl : &rule_video_virtio, NULL);
+    return qxl ? "qxl" : "virtio";
+}
+
 static bool
 decide_video (KnDraft *draft, GError **error)
 {
     KnSaid said = kn_property (draft, "hw_video_model");
-    const char *model = said.text                            ? said.text
-                        : draft->config->spice && draft->x86 ? "qxl"
-                                                             : "virtio";
+    const char *model = said.text ? said.text : default_video (draft);
     if (said.text)
         kn_because (draft, &rule_video_said, said.source);
-    else
-        kn_because (draft, draft->config->spice ? &rule_video_qxl : &rule_video_virtio, NULL);
     kn_decide (draft, "devices/video/model/@type", model);
     if (!decide_video_ram (draft, error))
         return false;
@@ -272,29 +292,44 @@ decide_agent (KnDraft *draft)
     kn_decide (draft, AGENT "/target/@name", "org.qemu.guest_agent.0");
 }
 
-static void
-decide_rng (KnDraft *draft)
+static bool
+decide_rng_rate (KnDraft *draft, GError **error)
 {
-    KnSaid allowed = kn_spec (draft, "hw_rng:allowed");
     KnSaid bytes = kn_spec (draft, "hw_rng:rate_bytes"),
            period = kn_spec (draft, "hw_rng:rate_period");
+    gint64 n_bytes = 0, n_period = 0;
+    if (!bytes.text)
+        return true;
+    if (!kn_demand_number (bytes, &n_bytes, error)
+        || (period.text && !kn_demand_number (period, &n_period, error)))
+        return false;
+    if (n_bytes && n_period) {
+        kn_because (draft, &rule_rng_rate, bytes.source);
+        kn_decide_number (draft, "devices/rng/rate/@bytes", n_bytes);
+        kn_decide_number (draft, "devices/rng/rate/@period", n_period);
+    }
+    return true;
+}
+
+static bool
+decide_rng (KnDraft *draft, GError **error)
+{
+    KnSaid allowed = kn_spec (draft, "hw_rng:allowed");
     if (allowed.text && !kn_true (allowed)) {
         kn_because (draft, &rule_rng_off, allowed.source);
         kn_leave_out (draft, "devices/rng");
-        return;
+        return true;
     }
     kn_because (draft, &rule_rng, allowed.source);
     kn_decide (draft, "devices/rng/@model", "virtio");
-    if (kn_number (bytes) && kn_number (period)) {
-        kn_because (draft, &rule_rng_rate, bytes.source);
-        kn_decide_number (draft, "devices/rng/rate/@bytes", kn_number (bytes));
-        kn_decide_number (draft, "devices/rng/rate/@period", kn_number (period));
-        kn_because (draft, &rule_rng, NULL);
-    }
+    if (!decide_rng_rate (draft, error))
+        return false;
+    kn_because (draft, &rule_rng, allowed.source);
     kn_decide (draft, "devices/rng/backend/@model", "random");
     kn_decide (draft, "devices/rng/backend",
                draft->config->rng_path ? draft->config->rng_path : "/dev/urandom");
     say_iommu (draft, "devices/rng");
+    return true;
 }
 
 static bool
@@ -551,8 +586,7 @@ kn_decide_devices (KnDraft *draft, GError **error)
         usb = decide_input (draft);
     }
     decide_agent (draft);
-    decide_rng (draft);
-    if (!decide_tpm (draft, error))
+    if (!decide_rng (draft, error) || !decide_tpm (draft, error))
         return false;
     decide_usb (draft, usb);
     decide_pcie_ports (draft);

@@ -33,16 +33,41 @@ static const KnRule rule_kernel
 static const KnRule rule_smbios
     = { "firmware.smbios", "The SMBIOS tables carry what sysinfo says." };
 
+/* Boards of other architectures (Nova 26.2, virt/libvirt/utils.py). */
+static const struct {
+    const char *arch, *machine;
+} boards[] = {
+    { "aarch64", "virt" },         { "armv7l", "virt" },           { "ppc64le", "pseries" },
+    { "s390", "s390-ccw-virtio" }, { "s390x", "s390-ccw-virtio" },
+};
+
+/* The architecture whose default counts: in Nova an emulated guest has the host's, and so a board that it cannot have. */
+const char *
+kn_board_arch (const KnDraft *draft)
+{
+    if (!draft->profile->like_nova)
+        return draft->arch;
+    KnSaid said = kn_property (draft, "hw_architecture");
+    const char *host = draft->host->arch ? draft->host->arch : "x86_64";
+    return said.text ? kn_architecture_canonical (said.text) : host;
+}
+
 const char *
 kn_default_machine (const KnDraft *draft)
 {
+    const char *arch = kn_board_arch (draft);
     const char *const *said = draft->config->machine_types;
     for (gsize i = 0; said && said[i]; i++) {
-        gsize len = strlen (draft->arch);
-        if (strncmp (said[i], draft->arch, len) == 0 && said[i][len] == '=')
+        gsize len = strlen (arch);
+        if (strncmp (said[i], arch, len) == 0 && said[i][len] == '=')
             return said[i] + len + 1;
     }
-    return draft->profile->machine;
+    if (strcmp (arch, "x86_64") == 0 || strcmp (arch, "i686") == 0)
+        return draft->profile->machine;
+    for (gsize i = 0; i < G_N_ELEMENTS (boards); i++)
+        if (strcmp (boards[i].arch, arch) == 0)
+            return boards[i].machine;
+    return "none";
 }
 
 /* "q35" and "pc" follow the installed QEMU; the concrete type behind them stays. */
@@ -136,6 +161,20 @@ kn_wants_windows_firmware (const KnDraft *draft)
            && can;
 }
 
+/* Only the legacy name reaches Nova's driver, by a column of the instance; everywhere else than there, both do. */
+static const char *
+choose_kind (const KnDraft *draft)
+{
+    GHashTable *image = draft->facts->image_properties;
+    const char *said = kn_property (draft, "hw_vm_mode").text;
+    if (draft->profile->like_nova) {
+        said = image ? g_hash_table_lookup (image, "vm_mode") : NULL;
+        if (said)
+            said = kn_heard (draft, "hw_vm_mode", said);
+    }
+    return said ? said : "hvm";
+}
+
 bool
 kn_choose_machine (KnDraft *draft, GError **error)
 {
@@ -150,11 +189,7 @@ kn_choose_machine (KnDraft *draft, GError **error)
     draft->uefi = choose_uefi (draft);
     kn_freeze (draft, "firmware", draft->uefi ? "uefi" : "bios");
 
-    /* Only the legacy name reaches the driver in Nova; everywhere else than there, both do. */
-    KnSaid kind = kn_property (draft, "hw_vm_mode");
-    if (draft->profile->like_nova && g_strcmp0 (kind.source, "image hw_vm_mode") == 0)
-        kind.text = NULL;
-    draft->os_kind = kind.text ? kind.text : "hvm";
+    draft->os_kind = choose_kind (draft);
     if (strcmp (draft->os_kind, "hvm") != 0 && !draft->profile->like_nova) {
         kn_guest_fail (error, "api/InvalidRequest",
                        "hw_vm_mode is '%s', but KVM and QEMU run hvm guests only.", draft->os_kind);
@@ -163,19 +198,27 @@ kn_choose_machine (KnDraft *draft, GError **error)
     return true;
 }
 
+/* Nova asks for the architecture's own boards only where it looks for UEFI firmware; libvirt refuses the others later. */
+static bool
+check_board (const KnDraft *draft, GError **error)
+{
+    const char *machine = draft->machine;
+    bool pc = g_str_has_prefix (machine, "pc") || strcmp (machine, "q35") == 0
+              || strcmp (machine, "isapc") == 0 || g_str_has_prefix (machine, "xen");
+    if (pc == draft->x86 || (draft->profile->like_nova && !draft->uefi))
+        return true;
+    kn_guest_fail (error, "driver/InternalError",
+                   "Machine type '%s' does not exist for architecture %s; name another in "
+                   "hw_machine_type.",
+                   machine, draft->arch);
+    return false;
+}
+
 static bool
 check_machine (const KnDraft *draft, GError **error)
 {
-    if (!draft->host->machines || g_strv_contains (draft->host->machines, draft->machine)) {
-        bool foreign = draft->emulated && !draft->x86;
-        if (!foreign || !g_str_has_prefix (draft->machine, "pc"))
-            return true;
-        kn_guest_fail (error, "driver/InternalError",
-                       "Machine type '%s' does not exist for architecture %s; name one in "
-                       "hw_machine_type.",
-                       draft->machine, draft->arch);
-        return false;
-    }
+    if (!draft->host->machines || g_strv_contains (draft->host->machines, draft->machine))
+        return check_board (draft, error);
     g_autofree char *known = g_strjoinv (", ", (char **)draft->host->machines);
     kn_guest_fail (error, "driver/InvalidMachineType",
                    "hw_machine_type is '%s', which this host does not have. It has: %.2000s.",
@@ -270,6 +313,14 @@ decide_uefi (KnDraft *draft, GError **error)
         kn_guest_fail (error, "driver/UEFINotSupported",
                        "hw_firmware_type is 'uefi', but this host has no UEFI firmware for %s.",
                        draft->arch);
+        return false;
+    }
+    bool pc = g_str_has_prefix (draft->machine, "pc-i440fx-") || strcmp (draft->machine, "pc") == 0;
+    if (!pc && !draft->q35) { /* what the firmware's own description lists */
+        kn_guest_fail (error, "driver/UEFINotSupported",
+                       "hw_firmware_type is 'uefi', but there is no UEFI firmware for machine type "
+                       "'%s'; use pc or q35.",
+                       draft->machine);
         return false;
     }
     KnSaid said;

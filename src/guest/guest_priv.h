@@ -76,7 +76,10 @@ bool kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error
 bool kn_true (KnSaid said);
 bool kn_is (KnSaid said, const char *value);
 /* Reads a whole number as Nova does; 0 where nothing was said or it is no number (check.c refuses that first). */
+/* @value in the spelling of the property @name. */
+const char *kn_heard (const KnDraft *draft, const char *name, const char *value);
 gint64 kn_number (KnSaid said);
+bool kn_demand_number (KnSaid said, gint64 *out_value, GError **error);
 /* Python's int() of a text: white space around and a sign are fine. */
 bool kn_read_int (const char *text, gint64 *out_value);
 /* Sets a public error of Nova's stage and class: "api/FlavorImageConflict". kn_error_type() gives it back. */
@@ -107,21 +110,22 @@ bool kn_is_held (const KnDraft *draft, const char *key, const char *wish);
 
 /* ---- the concepts, in the order in which they run ---- */
 
-bool kn_choose_machine (KnDraft *draft, GError **error);   /* firmware.c */
-bool kn_choose_numa (KnDraft *draft, GError **error);      /* numa.c */
-bool kn_choose_slots (KnDraft *draft, GError **error);     /* slots.c */
-bool kn_decide_names (KnDraft *draft, GError **error);     /* names.c */
-bool kn_decide_memory (KnDraft *draft, GError **error);    /* memory.c */
-bool kn_decide_vcpus (KnDraft *draft, GError **error);     /* vcpus.c */
-bool kn_decide_metadata (KnDraft *draft, GError **error);  /* names.c */
-bool kn_decide_cpu (KnDraft *draft, GError **error);       /* cpu.c */
-bool kn_decide_firmware (KnDraft *draft, GError **error);  /* firmware.c */
-bool kn_decide_features (KnDraft *draft, GError **error);  /* features.c */
-bool kn_decide_clock (KnDraft *draft, GError **error);     /* clock.c */
-bool kn_decide_disks (KnDraft *draft, GError **error);     /* disks.c */
-bool kn_decide_nics (KnDraft *draft, GError **error);      /* nics.c */
-bool kn_decide_devices (KnDraft *draft, GError **error);   /* devices.c */
-bool kn_decide_addresses (KnDraft *draft, GError **error); /* addresses.c */
+bool kn_choose_machine (KnDraft *draft, GError **error);    /* firmware.c */
+bool kn_choose_numa (KnDraft *draft, GError **error);       /* numa.c */
+bool kn_hear_rescue_image (KnDraft *draft, GError **error); /* ask.c */
+bool kn_choose_slots (KnDraft *draft, GError **error);      /* slots.c */
+bool kn_decide_names (KnDraft *draft, GError **error);      /* names.c */
+bool kn_decide_memory (KnDraft *draft, GError **error);     /* memory.c */
+bool kn_decide_vcpus (KnDraft *draft, GError **error);      /* vcpus.c */
+bool kn_decide_metadata (KnDraft *draft, GError **error);   /* names.c */
+bool kn_decide_cpu (KnDraft *draft, GError **error);        /* cpu.c */
+bool kn_decide_firmware (KnDraft *draft, GError **error);   /* firmware.c */
+bool kn_decide_features (KnDraft *draft, GError **error);   /* features.c */
+bool kn_decide_clock (KnDraft *draft, GError **error);      /* clock.c */
+bool kn_decide_disks (KnDraft *draft, GError **error);      /* disks.c */
+bool kn_decide_nics (KnDraft *draft, GError **error);       /* nics.c */
+bool kn_decide_devices (KnDraft *draft, GError **error);    /* devices.c */
+bool kn_decide_addresses (KnDraft *draft, GError **error);  /* addresses.c */
 
 /* ---- hints (hints.c, specs.c) ---- */
 
@@ -133,6 +137,7 @@ guint kn_word_distance (const char *a, const char *b);
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */
 const char *kn_architecture_canonical (const char *name);
 const char *kn_default_machine (const KnDraft *draft);
+const char *kn_board_arch (const KnDraft *draft);
 bool kn_wants_windows_firmware (const KnDraft *draft);
 bool kn_wants_realtime (const KnDraft *draft);
 void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);
@@ -154,6 +159,8 @@ struct KnSlots {
     gsize n;
 };
 const char *kn_root_device (const KnDraft *draft); /* "vda", NULL: no root disk */
+/* A rescue image that names a device or a bus is attached last and booted from; any other takes the first place. */
+bool kn_is_stable_rescue (const KnDraft *draft);
 void kn_decide_boot_order (KnDraft *draft, const KnRule *rule);
 
 typedef struct {

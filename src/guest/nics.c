@@ -31,7 +31,8 @@ static const KnRule rule_iommu
 typedef enum {
     BACK_BRIDGE,
     BACK_OVS,
-    BACK_ETHERNET,
+    BACK_ETHERNET, /* made and plugged by os-vif */
+    BACK_TAP,
     BACK_VHOSTUSER,
     BACK_VF,
     BACK_PF,
@@ -47,6 +48,7 @@ static const struct {
     [BACK_BRIDGE] = { "bridge", true, true, true },
     [BACK_OVS] = { "bridge", true, true, true },
     [BACK_ETHERNET] = { "ethernet", true, true, true },
+    [BACK_TAP] = { "ethernet", false, true, true },
     [BACK_VHOSTUSER] = { "vhostuser", false, false, true },
     [BACK_VF] = { "hostdev", true, false, false },
     [BACK_PF] = { "hostdev", false, false, false },
@@ -57,7 +59,7 @@ static const struct {
     const char *kind;
     Backend backend;
 } kinds[] = {
-    { "bridge", BACK_BRIDGE },       { "ovs", BACK_OVS },   { "tap", BACK_ETHERNET },
+    { "bridge", BACK_BRIDGE },       { "ovs", BACK_OVS },   { "tap", BACK_TAP },
     { "vhostuser", BACK_VHOSTUSER }, { "hw_veb", BACK_VF }, { "hostdev_physical", BACK_PF },
     { "macvtap", BACK_MACVTAP },
 };
@@ -168,7 +170,7 @@ say_queue_sizes (const Wiring *w)
     g_autofree char *rx = g_strdup_printf ("%u", config->rx_queue_size);
     g_autofree char *tx = g_strdup_printf ("%u", config->tx_queue_size);
     bool virtio = g_strcmp0 (w->model, "virtio") == 0, user = w->backend == BACK_VHOSTUSER;
-    if (config->rx_queue_size && ((virtio && w->draft->kvm) || user)) {
+    if (config->rx_queue_size && (virtio || user)) {
         kn_because (w->draft, &rule_queue_size, "config rx_queue_size");
         say (w, "driver/@rx_queue_size", rx);
     }
@@ -240,6 +242,7 @@ say_source (const Wiring *w)
         say (w, "source/@mode", nic->macvtap_mode);
         break;
     case BACK_ETHERNET:
+    case BACK_TAP:
     case BACK_PF:
     case BACK_N:
         break;

@@ -42,7 +42,9 @@ check_bus (const KnDraft *draft, KnSaid said, GError **error)
 static const char *
 default_cdrom_bus (const KnDraft *draft)
 {
-    if (!draft->x86)
+    const char *const without_ide[]
+        = { "ppc", "ppcle", "ppc64", "ppc64le", "s390", "s390x", "aarch64", NULL };
+    if (g_strv_contains (without_ide, kn_board_arch (draft)))
         return "scsi";
     if (!draft->q35)
         return "ide";
@@ -140,9 +142,8 @@ add_slot (KnDraft *draft, const KnGuestDisk *disk, GError **error)
     return true;
 }
 
-/* A rescue image that names a device or a bus is attached last and booted from; any other takes the first place. */
-static bool
-is_stable_rescue (const KnDraft *draft)
+bool
+kn_is_stable_rescue (const KnDraft *draft)
 {
     GHashTable *said = draft->facts->rescue_properties;
     return draft->facts->rescue && said
@@ -195,6 +196,11 @@ add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
             "hw_rescue_device is 'fs'; a guest is rescued from a disk, cdrom, floppy or lun.");
         return false;
     }
+    if (!bus && strcmp (device, "lun") == 0 && draft->profile->like_nova) {
+        kn_guest_fail (error, "driver/AttributeError",
+                       "hw_rescue_device is 'lun'; name its bus in hw_rescue_bus.");
+        return false;
+    }
     struct KnSlots *slots = draft->slots;
     KnSlot slot = { .disk = disk,
                     .device = device,
@@ -213,7 +219,7 @@ add_role (KnDraft *draft, KnGuestDiskRole role, GError **error)
         const KnGuestDisk *disk = &draft->facts->disks[i];
         if (disk->role != role || disk->is_root)
             continue;
-        bool stable = role == KN_GUEST_DISK_RESCUE && is_stable_rescue (draft);
+        bool stable = role == KN_GUEST_DISK_RESCUE && kn_is_stable_rescue (draft);
         if (!(stable ? add_stable_rescue (draft, disk, error) : add_slot (draft, disk, error)))
             return false;
     }
@@ -235,7 +241,7 @@ kn_choose_slots (KnDraft *draft, GError **error)
     struct KnSlots *slots = draft->slots = g_new0 (struct KnSlots, 1);
     if (!choose_buses (draft, slots, error))
         return false;
-    bool rescue_first = draft->facts->rescue && !is_stable_rescue (draft);
+    bool rescue_first = draft->facts->rescue && !kn_is_stable_rescue (draft);
     if (rescue_first && !add_role (draft, KN_GUEST_DISK_RESCUE, error))
         return false;
     if (!add_root_volume (draft, error))
@@ -254,7 +260,8 @@ kn_root_device (const KnDraft *draft)
 {
     const struct KnSlots *slots = draft->slots;
     for (gsize i = 0; i < slots->n; i++)
-        if (slots->slots[i].boots)
+        if (slots->slots[i].boots
+            || (slots->slots[i].disk->role == KN_GUEST_DISK_RESCUE && !kn_is_stable_rescue (draft)))
             return slots->slots[i].dev;
     return NULL;
 }

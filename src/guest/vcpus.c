@@ -37,11 +37,8 @@ decide_share (KnDraft *draft, GError **error)
                            "%s limits CPU time, which this host cannot do.", said.source);
             return false;
         }
-        if (!kn_read_int (said.text, &value)) {
-            kn_guest_fail (error, "driver/ValueError", "%s is '%s', which is no whole number.",
-                           said.source, said.text);
+        if (!kn_demand_number (said, &value, error))
             return false;
-        }
         kn_because (draft, &rule_share, said.source);
         kn_decide_number (draft, path, value);
     }

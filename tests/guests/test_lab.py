@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import guests
+from support import guests, zones
 from support.rest import wait_for
 
 LAB = os.path.join(guests.TREE, "tests", "lab", "lab.sh")
@@ -23,7 +23,8 @@ def start(tmp_path):
     def start_guest(image, clock="", memory=64):
         name = "lab-%d" % (len(names) + 1)
         disk, log, xml = tmp_path / (name + ".qcow2"), tmp_path / (name + ".log"), tmp_path / (name + ".xml")
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", guests.image(image), str(disk)], check=True)
+        base = ["-F", "raw", "-b", image] if os.path.isabs(image) else ["-F", "qcow2", "-b", guests.image(image)]
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(disk)], check=True)
         xml.write_text(DOMAIN.format(name=name, memory=memory, clock=clock, disk=disk, log=log))
         guests.virsh("create", str(xml))
         names.append(name)
@@ -86,3 +87,36 @@ def test_lab_killed_takes_all_with_it(tmp_path):
     time.sleep(0.2)
     left = subprocess.run(["pgrep", "-fx", "sleep 317"], stdout=subprocess.PIPE, text=True).stdout
     assert left == ""
+
+
+@pytest.fixture
+def clock():
+    clock = zones.HostClock()
+    yield clock
+    clock.off()
+
+
+def test_clock_that_moves(start, clock):
+    """Guests, those that run too, live in the time that is set; we do not."""
+    clock.move(180 * 86400)
+    _, log = start("rtc")
+    zones.wait_offset(clock, lambda: said(log), 0, "half a year later")
+    clock.move(180 * 86400)
+    zones.wait_offset(clock, lambda: said(log), 0, "a year later")
+    assert clock.shift > 359 * 86400
+    moved = subprocess.run(["date", "+%s"], stdout=subprocess.PIPE, check=True, env={**os.environ, **zones.environment()}).stdout
+    assert abs(int(moved) - clock.now()) <= 1
+
+
+def test_zoned_guest_lives_by_its_own_zone(start, clock, tmp_path):
+    """It derives the right time from an RTC that kept the offset it knew, corrects both, and follows a change while it runs."""
+    clock.move_to(zones.at("2027-04-20 10:00"))
+    disk = zones.zoned_disk(tmp_path, "berlin", zones.changes("Europe/Berlin"))
+    _, log = start(disk, "<clock offset='variable' basis='utc' adjustment='7200'/>")
+    wait_for(lambda: zones.said_utc(said(log)), 30, "a time")
+    rtc, utc, seconds = zones.said_utc(said(log))
+    assert abs(utc - clock.now()) <= 2 and rtc - utc == seconds == 7200
+    clock.move_to(zones.at("2027-10-31 00:59") + 57)
+    wait_for(lambda: zones.said_utc(said(log))[2] == 3600, 30, "winter")
+    assert abs(zones.said_utc(said(log))[1] - clock.now()) <= 2
+    zones.wait_offset(clock, lambda: said(log), 3600, "the RTC in winter")

@@ -6,7 +6,7 @@
 # as long as it does. Bridges, network namespaces, daemons and guests that it makes vanish with it, also when it is killed;
 # the machine's own libvirt is neither seen nor touched. TMPDIR is a fresh folder that is removed at the end.
 # --zone gives the host another time zone, --logs keeps libvirt's and QEMU's logs there.
-# Within the lab `restart-libvirtd [TERM|KILL]` is in PATH. Needs root.
+# Within the lab `restart-libvirtd [TERM|KILL]`, `host-clock SECONDS|off` and `host-zone AREA/CITY` are in PATH. Needs root.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 usage() { sed -n 's/^# A private.*: /usage: /p' "$0" >&2; exit 2; }
@@ -81,13 +81,7 @@ cat >/etc/libvirt/virtlogd.conf <<'CONF'
 max_size = 2097152
 max_backups = 3
 CONF
-if [ -n "$zone" ]; then # /etc/localtime is usually a link, so the folder is replaced, not the file
-    mkdir /run/libvirt/etc && cp -a /etc/. /run/libvirt/etc/
-    ln -sfn "/usr/share/zoneinfo/$zone" /run/libvirt/etc/localtime
-    echo "$zone" >/run/libvirt/etc/timezone
-    cp "$KILONOVA_LAB/hosts" /run/libvirt/etc/hosts
-    mount --bind /run/libvirt/etc /etc
-fi
+[ -z "$zone" ] || "$here/host-zone" "$zone"
 
 keep_logs() {
     [ -n "$logs" ] || return 0
