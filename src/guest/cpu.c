@@ -85,6 +85,9 @@ decide_model (KnDraft *draft)
 static void
 decide_flags (KnDraft *draft)
 {
+    /* libvirt takes flags only on top of a model, which another architecture has here only by name. */
+    if (draft->emulated && !draft->profile->like_nova)
+        return;
     for (gsize i = 0; draft->config->cpu_flags && draft->config->cpu_flags[i]; i++) {
         const char *flag = draft->config->cpu_flags[i];
         bool off = *flag == '-';

@@ -205,7 +205,8 @@ check_board (const KnDraft *draft, GError **error)
     const char *machine = draft->machine;
     bool pc = g_str_has_prefix (machine, "pc") || strcmp (machine, "q35") == 0
               || strcmp (machine, "isapc") == 0 || g_str_has_prefix (machine, "xen");
-    if (pc == draft->x86 || (draft->profile->like_nova && !draft->uefi))
+    bool asked = draft->uefi && (draft->host->uefi || !draft->host_known);
+    if (pc == draft->x86 || (draft->profile->like_nova && !asked))
         return true;
     kn_guest_fail (error, "driver/InternalError",
                    "Machine type '%s' does not exist for architecture %s; name another in "

@@ -136,6 +136,13 @@ choose_model (Wiring *w, GError **error)
     w->model = kn_freeze (draft, "vif_model", model);
     if (!check_model (draft, w->model, error))
         return false;
+    if (w->backend == BACK_VHOSTUSER && strcmp (w->model, "virtio") != 0
+        && !draft->profile->like_nova) {
+        kn_guest_fail (error, "driver/UnsupportedHardware",
+                       "A port on vhost-user has to be a virtio card, but hw_vif_model is '%s'.",
+                       w->model);
+        return false;
+    }
     if (kn_is_held (draft, "vif_model", model))
         kn_because (draft, &rule_model_frozen, "hardware identity");
     else if (said.text)

@@ -176,6 +176,33 @@ default_rescue_bus (const KnDraft *draft, const char *device)
     return strstr (machine, "q35") ? "sata" : "ide";
 }
 
+/* Buses that a rescue device of this kind can sit on; Nova defines the others too, and libvirt refuses them. */
+static bool
+check_rescue_place (const KnDraft *draft, const char *device, const char *bus, GError **error)
+{
+    static const struct {
+        const char *device, *buses[7];
+    } places[] = {
+        { "disk", { "virtio", "scsi", "sata", "usb", "ide" } },
+        { "cdrom", { "scsi", "sata", "usb", "ide" } },
+        { "floppy", { "fdc" } },
+        { "lun", { NULL } }, /* a rescue image is a file */
+    };
+    bool fits = false;
+    for (gsize i = 0; i < G_N_ELEMENTS (places); i++)
+        if (strcmp (places[i].device, device) == 0)
+            fits = g_strv_contains (places[i].buses, bus);
+    if (strcmp (bus, "ide") == 0 && draft->q35)
+        fits = false;
+    if (fits || draft->profile->like_nova)
+        return true;
+    kn_guest_fail (error, "block-devices/UnsupportedRescueBus",
+                   "A guest of machine type '%s' cannot be rescued from a %s on bus '%s'; set "
+                   "hw_rescue_device and hw_rescue_bus of the rescue image to disk and virtio.",
+                   draft->machine, device, bus);
+    return false;
+}
+
 static bool
 add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
 {
@@ -206,6 +233,8 @@ add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
                     .device = device,
                     .bus = bus ? bus : default_rescue_bus (draft, device),
                     .boots = true };
+    if (!check_rescue_place (draft, slot.device, slot.bus, error))
+        return false;
     if (!name_slot (draft, &slot, error))
         return false;
     slots->slots[slots->n++] = slot;
