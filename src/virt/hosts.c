@@ -98,8 +98,8 @@ kn_virt_free (KnVirt *virt)
     g_free (virt);
 }
 
-static KnVirtHost *
-new_host (KnVirt *virt, const KnVirtHostSpec *spec)
+KnVirtHost *
+kn_virt_host_new (KnVirt *virt, const KnVirtHostSpec *spec)
 {
     KnVirtHost *host = g_new0 (KnVirtHost, 1);
 
@@ -197,7 +197,7 @@ kn_virt_add_host (KnVirt *virt, const KnVirtHostSpec *spec, GError **error)
 {
     if (!check_spec (spec, error) || !kn_virt_loop_register (error))
         return false;
-    g_autoptr (KnVirtHost) host = new_host (virt, spec);
+    g_autoptr (KnVirtHost) host = kn_virt_host_new (virt, spec);
 
     kn_virt_host_run (host);
     g_mutex_lock (&virt->lock);

@@ -122,6 +122,8 @@ struct KnVirtHost {
     gint64 refreshed_us[KN_POOL_N]; /* when the last refresh began */
 };
 
+/* A host that is in no list and not connected. */
+KnVirtHost *kn_virt_host_new (KnVirt *virt, const KnVirtHostSpec *spec);
 KnVirtHost *kn_virt_host_ref (KnVirtHost *host);
 
 /* A reference to the present connection; give it back with virConnectClose(). Errors: UNAVAILABLE. */

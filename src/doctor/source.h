@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where subjects come from. Sources do the I/O: worker threads and commands only. */
+#pragma once
+
+#include "doctor/subject.h"
+#include "virt/survey.h"
+
+/* Adds the host behind @survey and all its guests to @fleet; a subject that a source of records has made already (same uuid, no
+ * definition yet) is completed. @name: the host's name, NULL: what libvirt says. */
+bool kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
+                          GError **error);
+
+/* To be called once all sources are in: finds out what runs in each guest. */
+void kn_fleet_identify (KnFleet *fleet);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A look at all domains of a host, whosever they are. Unlike domain.h this does not stop at our cloud's mark; nothing is
+ * changed by looking. Every call may wait: worker threads and commands only. */
+#pragma once
+
+#include "virt/virt.h"
+
+typedef struct KnSurvey KnSurvey;
+
+typedef enum { KN_SURVEY_READ, KN_SURVEY_CHANGE } KnSurveyMode;
+
+/* Connects to @uri; READ uses libvirt's read-only access where there is one. Errors: UNAVAILABLE. */
+KnSurvey *kn_survey_open (const char *uri, KnSurveyMode mode, GError **error);
+void kn_survey_close (KnSurvey *survey);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurvey, kn_survey_close)
+
+/* What the host can do; valid as long as @survey. */
+const KnVirtFacts *kn_survey_facts (const KnSurvey *survey);
+/* libvirt's test driver: what it measures is invented. */
+bool kn_survey_invents (const KnSurvey *survey);
+
+typedef struct {
+    char *uuid, *name;
+    char *persistent, *live; /* XML; NULL: none (live: it does not run) */
+} KnSurveyDomain;
+void kn_survey_domain_free (gpointer domain);
+
+/* All domains, of KnSurveyDomain; g_ptr_array_unref. One that vanishes meanwhile is left out. */
+GPtrArray *kn_survey_list (KnSurvey *survey, GError **error);
+/* One domain. Errors: NOT_FOUND. */
+KnSurveyDomain *kn_survey_load (KnSurvey *survey, const char *uuid, GError **error);
+
+/* Redefines the persistent definition. Errors: libvirt's reason. */
+bool kn_survey_define (KnSurvey *survey, const char *xml, GError **error);
+/* Powers a running domain off and on again with its persistent definition: asks the guest for @grace_s seconds first. */
+bool kn_survey_restart (KnSurvey *survey, const char *uuid, guint grace_s, GError **error);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Definitions by path, their edits, who runs what, and that the rules find what is there and accuse nobody else. */
+#include <string.h>
+
+#include "doctor/finding.h"
+
+#define WIN10 "http://microsoft.com/win/10"
+#define DEBIAN "http://debian.org/debian/12"
+#define ALL_FLAGS                                                                                  \
+    "<relaxed state='on'/><vapic state='on'/><spinlocks state='on' retries='8191'/>"               \
+    "<vpindex state='on'/><synic state='on'/><stimer state='on'/>"
+#define TIMERS                                                                                     \
+    "<timer name='rtc' tickpolicy='catchup'/><timer name='pit' tickpolicy='delay'/>"               \
+    "<timer name='hpet' present='no'/>"
+#define HYPERVCLOCK "<timer name='hypervclock' present='yes'/>"
+
+typedef struct {
+    const char *type, *os, *hyperv, *clock, *more;
+} Guest;
+
+static const Guest windows = { "kvm", WIN10, "<hyperv mode='custom'>" ALL_FLAGS "</hyperv>",
+                               "<clock offset='localtime'>" TIMERS HYPERVCLOCK "</clock>", "" };
+static const Guest debian = { "kvm", DEBIAN, "", "<clock offset='utc'>" TIMERS "</clock>", "" };
+
+static char *
+format (const Guest *guest)
+{
+    return g_strdup_printf (
+        "<domain type='%s'><name>one</name><uuid>6c1a5f0e-0d4b-4b3e-9a55-0123456789aa</uuid>"
+        "<metadata><o:libosinfo xmlns:o='http://libosinfo.org/xmlns/libvirt/domain/1.0'>"
+        "<o:os id='%s'/></o:libosinfo></metadata><vcpu>2</vcpu>"
+        "<os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>"
+        "<features><acpi/>%s</features><cpu mode='host-model'>"
+        "<topology sockets='1' cores='2' threads='1'/></cpu>%s"
+        "<devices><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/>"
+        "</channel><memballoon model='virtio'><stats "
+        "period='10'/></memballoon>%s</devices></domain>",
+        guest->type, guest->os, guest->hyperv, guest->clock, guest->more);
+}
+
+typedef struct {
+    KnFleet *fleet;
+    KnSubject *subject;
+    GPtrArray *findings;
+} Bench;
+
+static void
+set_up (Bench *bench, const Guest *guest, const char *host_zone)
+{
+    g_autofree char *xml = format (guest);
+
+    bench->fleet = kn_fleet_new ();
+    bench->subject = kn_subject_new ();
+    bench->subject->uuid = g_strdup ("6c1a5f0e-0d4b-4b3e-9a55-0123456789aa");
+    bench->subject->name = g_strdup ("one");
+    bench->subject->persistent = kn_definition_new (xml, NULL);
+    bench->subject->host = kn_fleet_ensure_host (bench->fleet, "host");
+    bench->subject->host->zone = g_strdup (host_zone);
+    g_ptr_array_add (bench->fleet->subjects, bench->subject);
+}
+
+/* The names of the rules that found something, joined. */
+static char *
+examine (Bench *bench)
+{
+    GString *names = g_string_new (NULL);
+
+    g_assert_nonnull (bench->subject->persistent);
+    kn_subject_identify (bench->subject);
+    bench->findings = kn_doctor_examine (bench->fleet, NULL);
+    for (guint i = 0; i < bench->findings->len; i++)
+        g_string_append_printf (names, "%s%s", i ? " " : "",
+                                ((KnFinding *)bench->findings->pdata[i])->rule->name);
+    return g_string_free (names, FALSE);
+}
+
+static void
+tear_down (Bench *bench)
+{
+    g_clear_pointer (&bench->findings, g_ptr_array_unref);
+    kn_fleet_free (bench->fleet);
+}
+
+static void
+check (const Guest *guest, const char *host_zone, const char *expected)
+{
+    Bench bench = { 0 };
+
+    set_up (&bench, guest, host_zone);
+    g_autofree char *found = examine (&bench);
+    g_assert_cmpstr (found, ==, expected);
+    tear_down (&bench);
+}
+
+static void
+test_table (void)
+{
+    gsize n;
+    const KnDoctorRule *const *rules = kn_doctor_rules (&n);
+    g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+
+    g_assert_cmpuint (n, >, 30);
+    for (gsize i = 0; i < n; i++) {
+        g_assert_true (g_hash_table_add (names, (gpointer)rules[i]->name));
+        g_assert_true (!rules[i]->check != !rules[i]->check_fleet);
+        g_assert_true (rules[i]->title && rules[i]->causes && rules[i]->repair && rules[i]->needs);
+        g_assert_true (kn_doctor_rule_find (rules[i]->name) == rules[i]);
+    }
+    g_assert_null (kn_doctor_rule_find ("nothing"));
+}
+
+static void
+test_paths (void)
+{
+    g_autofree char *xml = format (&windows);
+    g_autoptr (KnDefinition) d = kn_definition_new (xml, NULL);
+
+    g_assert_cmpstr (kn_definition_get (d, "@type"), ==, "kvm");
+    g_assert_cmpstr (kn_definition_get (d, "vcpu"), ==, "2");
+    g_assert_cmpstr (kn_definition_get (d, "clock/timer[pit]/@tickpolicy"), ==, "delay");
+    g_assert_cmpstr (kn_definition_get (d, "metadata/libosinfo/os/@id"), ==, WIN10);
+    g_assert_cmpstr (kn_definition_get (d, "devices/channel[org.qemu.guest_agent.0]/@type"), ==,
+                     "unix");
+    g_assert_null (kn_definition_get (d, "clock/timer[tsc]/@frequency"));
+    g_assert_null (kn_definition_get (d, "clock/@timezone"));
+    g_assert_null (kn_definition_new ("<network/>", NULL));
+    g_assert_null (kn_definition_new ("<domain>", NULL));
+    g_assert_null (kn_definition_new ("<!DOCTYPE x [<!ENTITY e 'x'>]><domain/>", NULL));
+}
+
+static void
+test_edits (void)
+{
+    g_autofree char *xml = format (&debian);
+    g_autoptr (KnDefinition) before = kn_definition_new (xml, NULL);
+    g_autoptr (GPtrArray) edits = g_ptr_array_new_with_free_func (kn_edit_free);
+
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_SET, "clock/@offset", "localtime", "utc"));
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_SET, "clock/timer[tsc]/@frequency", "1", NULL));
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_SET, "features/hyperv/synic/@state", "on", NULL));
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_REMOVE, "clock/timer[hpet]", NULL, ""));
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_REMOVE, "clock/@nothing", NULL, NULL));
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_ADD, "devices", "<tpm model='tpm-crb'/>", NULL));
+    g_autofree char *text = kn_definition_edit (before, edits, NULL);
+    g_autoptr (KnDefinition) after = kn_definition_new (text, NULL);
+    g_assert_cmpstr (kn_definition_get (after, "clock/@offset"), ==, "localtime");
+    g_assert_cmpstr (kn_definition_get (after, "clock/timer[tsc]/@frequency"), ==, "1");
+    g_assert_cmpstr (kn_definition_get (after, "features/hyperv/synic/@state"), ==, "on");
+    g_assert_cmpstr (kn_definition_get (after, "devices/tpm/@model"), ==, "tpm-crb");
+    g_assert_null (kn_definition_first (after, "clock/timer[hpet]"));
+    g_assert_cmpstr (kn_definition_get (before, "clock/@offset"), ==, "utc");
+    g_assert_cmpstr (kn_definition_get (after, "metadata/libosinfo/os/@id"), ==, DEBIAN);
+
+    g_ptr_array_add (edits, kn_edit_new (KN_EDIT_ADD, "nowhere", "<x/>", NULL));
+    g_assert_null (kn_definition_edit (before, edits, NULL));
+}
+
+static void
+test_healthy (void)
+{
+    Guest guest = windows;
+
+    check (&windows, "Asia/Shanghai", "");
+    check (&debian, "Asia/Shanghai", "");
+    check (&debian, "UTC", "");
+    guest.clock
+        = "<clock offset='variable' adjustment='28800' basis='utc'>" TIMERS HYPERVCLOCK "</clock>";
+    check (&guest, "UTC", "");
+    guest.clock
+        = "<clock offset='timezone' timezone='Asia/Shanghai'>" TIMERS HYPERVCLOCK "</clock>";
+    check (&guest, "UTC", "");
+    /* Emulated: Hyper-V features mean nothing. */
+    guest = (Guest){ "qemu", WIN10, "", "<clock offset='localtime'/>", "" };
+    check (&guest, "Asia/Shanghai", "");
+    /* Nobody knows what it is. */
+    guest = debian;
+    guest.os = "http://libosinfo.org/unknown";
+    guest.clock = "<clock offset='localtime'/>";
+    check (&guest, "Asia/Shanghai", "");
+}
+
+static void
+test_declared (void)
+{
+    Guest guest = windows;
+    Bench bench = { 0 };
+
+    guest.clock = "<clock offset='utc'>" TIMERS HYPERVCLOCK "</clock>";
+    check (&guest, "Asia/Shanghai", "clock-windows-utc");
+    set_up (&bench, &guest, "Asia/Shanghai");
+    bench.subject->clock_policy = g_strdup ("utc");
+    g_autofree char *found = examine (&bench);
+    g_assert_cmpstr (found, ==, "");
+    tear_down (&bench);
+}
+
+/* On a host in UTC nobody can give a Windows the right time without knowing its zone. */
+static void
+test_zone (void)
+{
+    Bench bench = { 0 };
+
+    check (&windows, "UTC", "clock-local-host-zone");
+    set_up (&bench, &windows, "UTC");
+    bench.fleet->zone = g_strdup ("Asia/Shanghai");
+    g_autofree char *found = examine (&bench);
+    g_assert_cmpstr (found, ==, "clock-local-host-zone");
+    const KnFinding *finding = bench.findings->pdata[0];
+    g_autofree char *text = kn_definition_edit (bench.subject->persistent, finding->edits, NULL);
+    g_autoptr (KnDefinition) after = kn_definition_new (text, NULL);
+    g_assert_cmpstr (kn_definition_get (after, "clock/@offset"), ==, "timezone");
+    g_assert_cmpstr (kn_definition_get (after, "clock/@timezone"), ==, "Asia/Shanghai");
+    tear_down (&bench);
+}
+
+/* A name is a hint, never more than a notice; a word in it is none. */
+static void
+test_name (void)
+{
+    Guest guest = { "qemu", "http://libosinfo.org/unknown", "", "<clock offset='utc'/>", "" };
+    Bench bench = { 0 };
+
+    set_up (&bench, &guest, "Asia/Shanghai");
+    bench.subject->title = g_strdup ("build-win10-3");
+    g_autofree char *found = examine (&bench);
+    g_assert_cmpstr (found, ==, "clock-windows-utc");
+    const KnFinding *finding = bench.findings->pdata[0];
+    g_assert_cmpint (finding->severity, ==, KN_SEVERITY_NOTICE);
+    g_assert_cmpint (finding->confidence, ==, KN_CONFIDENCE_LOW);
+    tear_down (&bench);
+
+    set_up (&bench, &guest, "Asia/Shanghai");
+    bench.subject->title = g_strdup ("windows-updates");
+    g_autofree char *nothing = examine (&bench);
+    g_assert_cmpstr (nothing, ==, "");
+    tear_down (&bench);
+}
+
+/* What is not measured accuses nobody; what is, does. */
+static void
+test_measured (void)
+{
+    Bench bench = { 0 };
+    g_autofree char *xml = format (&windows);
+    const gint64 times[] = { G_GINT64_CONSTANT (60000000000), 5000000 };
+
+    set_up (&bench, &windows, "Asia/Shanghai");
+    bench.subject->live = kn_definition_new (xml, NULL);
+    bench.subject->running = true;
+    g_autofree char *nothing = examine (&bench);
+    g_assert_cmpstr (nothing, ==, "");
+    g_clear_pointer (&bench.findings, g_ptr_array_unref);
+
+    bench.subject->measured.agent = KN_AGENT_SILENT;
+    bench.subject->measured.skew_s = kn_measured (-8 * 3600 + 3);
+    bench.subject->measured.balloon_update_s = kn_measured (-1);
+    bench.subject->measured.guest_cpus = kn_measured (1);
+    bench.subject->measured.vcpu_time_ns = g_array_new (FALSE, FALSE, sizeof (gint64));
+    g_array_append_vals (bench.subject->measured.vcpu_time_ns, times, G_N_ELEMENTS (times));
+    g_autofree char *found = examine (&bench);
+    g_assert_cmpstr (found, ==,
+                     "clock-skew-zone vcpu-never-ran vcpu-not-seen agent-silent balloon-silent");
+    g_clear_pointer (&bench.findings, g_ptr_array_unref);
+
+    /* One that has only begun, and a drift that is no zone. */
+    bench.subject->measured.uptime_s = kn_measured (20);
+    bench.subject->measured.skew_s = kn_measured (400);
+    bench.subject->measured.guest_cpus = kn_not_measured ("no agent");
+    g_autofree char *early = examine (&bench);
+    g_assert_cmpstr (early, ==, "");
+    tear_down (&bench);
+}
+
+int
+main (int argc, char **argv)
+{
+    g_test_init (&argc, &argv, NULL);
+    g_test_add_func ("/doctor/table", test_table);
+    g_test_add_func ("/doctor/paths", test_paths);
+    g_test_add_func ("/doctor/edits", test_edits);
+    g_test_add_func ("/doctor/healthy", test_healthy);
+    g_test_add_func ("/doctor/declared", test_declared);
+    g_test_add_func ("/doctor/zone", test_zone);
+    g_test_add_func ("/doctor/name", test_name);
+    g_test_add_func ("/doctor/measured", test_measured);
+    return g_test_run ();
+}
