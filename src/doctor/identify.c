@@ -4,30 +4,10 @@
 #include <string.h>
 
 #include "doctor/subject.h"
+#include "guest/os.h"
 
 #define OSINFO "metadata/libosinfo/os/@id"
 #define WINDOWS_ID "microsoft.com/win/"
-
-static const struct {
-    const char *id, *version;
-} osinfo_windows[] = {
-    { "vista", "vista" }, { "2k8", "2008" },  { "7", "7" },       { "2k8r2", "2008r2" },
-    { "8", "8" },         { "8.1", "8.1" },   { "2k12", "2012" }, { "2k12r2", "2012r2" },
-    { "10", "10" },       { "2k16", "2016" }, { "2k19", "2019" }, { "11", "11" },
-    { "2k22", "2022" },   { "2k25", "2025" },
-};
-
-static const char *const linux_ids[] = {
-    "debian.org",          "ubuntu.com",          "redhat.com",     "centos.org",
-    "fedoraproject.org",   "opensuse.org",        "suse.com",       "archlinux.org",
-    "alpinelinux.org",     "almalinux.org",       "rockylinux.org", "oracle.com/ol",
-    "gentoo.org",          "mageia.org",          "mandriva.com",   "cirros-cloud.net",
-    "libosinfo.org/linux", "coreos.org",          "altlinux.org",   "guix.gnu.org",
-    "nixos.org",           "endlessos.com",       "elementary.io",  "linuxmint.com",
-    "asianux.com",         "voidlinux.org",       "slackware.com",  "pureos.net",
-    "popos.org",           "clearlinux.org",      "circle-linux",   "manjaro.org",
-    "silverblue",          "scientificlinux.org", "eurolinux",
-};
 
 /* What people write into names, as whole words with the version in them: a "windows-updates" is no Windows. */
 static const struct {
@@ -68,11 +48,11 @@ by_record (KnSubject *subject, KnSubjectOs *os)
     os->evidence = type && *type ? type : distro;
     if (!os->evidence)
         return false;
-    if (g_ascii_strncasecmp (os->evidence, "win", 3) == 0)
-        os->family = KN_SUBJECT_OS_WINDOWS;
-    else if (!type || g_ascii_strcasecmp (type, "linux") == 0)
-        os->family = KN_SUBJECT_OS_LINUX;
-    return os->family != KN_SUBJECT_OS_UNKNOWN;
+    const KnOsFamily *family = kn_os_find_family (os->evidence);
+    if (family)
+        os->family
+            = strcmp (family->name, "windows") == 0 ? KN_SUBJECT_OS_WINDOWS : KN_SUBJECT_OS_LINUX;
+    return family != NULL;
 }
 
 static bool
@@ -108,6 +88,20 @@ by_agent (KnSubject *subject, KnSubjectOs *os)
     return true;
 }
 
+/* osinfo-db has some fifty distributions of Linux and these others. */
+static bool
+is_linux_id (const char *id)
+{
+    static const char *const others[]
+        = { "bsd.org/",      "apple.com/",         "solaris",     "microsoft.com/",
+            "haiku-os.org/", "novell.com/netware", "freedos.org/" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+        if (strstr (id, others[i]))
+            return false;
+    return true;
+}
+
 static bool
 by_osinfo (KnSubject *subject, KnSubjectOs *os)
 {
@@ -120,20 +114,15 @@ by_osinfo (KnSubject *subject, KnSubjectOs *os)
     os->confidence = KN_CONFIDENCE_HIGH;
     const char *windows = strstr (id, WINDOWS_ID);
     if (windows) {
+        const KnOs *row = kn_os_find (windows + strlen (WINDOWS_ID));
+
         os->family = KN_SUBJECT_OS_WINDOWS;
-        for (gsize i = 0; i < G_N_ELEMENTS (osinfo_windows); i++)
-            if (strcmp (windows + strlen (WINDOWS_ID), osinfo_windows[i].id) == 0)
-                os->version = osinfo_windows[i].version;
+        os->version = row ? row->name : NULL;
         return true;
     }
-    for (gsize i = 0; i < G_N_ELEMENTS (linux_ids); i++)
-        if (strstr (id, linux_ids[i])) {
-            os->family = KN_SUBJECT_OS_LINUX;
-            return true;
-        }
     if (strstr (id, "unknown"))
         return false;
-    os->family = KN_SUBJECT_OS_OTHER;
+    os->family = is_linux_id (id) ? KN_SUBJECT_OS_LINUX : KN_SUBJECT_OS_OTHER;
     return true;
 }
 

@@ -265,6 +265,7 @@ static void
 check_hypervclock (KnExam *exam, const KnSubject *subject)
 {
     if (!is_windows_on_kvm (subject) || !is_x86 (subject)
+        || kn_windows_wants (subject->os.version, NULL).no_hyperv
         || kn_definition_is (kn_subject_definition (subject), "clock/timer[hypervclock]/@present",
                              "yes"))
         return;

@@ -126,7 +126,7 @@ check_tpm (KnExam *exam, const KnSubject *subject)
     bool there = kn_definition_first (definition, "devices/tpm") != NULL;
     bool other = there && !kn_definition_is (definition, "devices/tpm/backend/@type", "emulator");
 
-    if (!kn_subject_is_windows (subject) || !wants.wants_uefi || !definition || other
+    if (!kn_subject_is_windows (subject) || !wants.wants_tpm || !definition || other
         || (there && (!version || strcmp (version, "2.0") == 0)))
         return;
     KnFinding *finding = kn_exam_find (

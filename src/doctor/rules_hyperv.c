@@ -80,7 +80,8 @@ switch_off (KnFinding *finding, const KnSubject *subject, const char *flag)
 static bool
 is_windows_on_kvm (const KnSubject *subject)
 {
-    return kn_subject_is_windows (subject) && kn_subject_is_kvm (subject);
+    return kn_subject_is_windows (subject) && kn_subject_is_kvm (subject)
+           && !kn_windows_wants (subject->os.version, NULL).no_hyperv;
 }
 
 static bool

@@ -17,11 +17,12 @@ bool kn_subject_declares (const KnSubject *subject, const char *name, const char
 
 /* What Windows wants, by version ("11") and edition. */
 typedef struct {
-    bool known;         /* the version is */
-    bool old;           /* before 7 and 2008 R2: no synthetic timers */
-    bool needs_uefi;    /* Windows 11 */
-    bool wants_uefi;    /* certified with UEFI, Secure Boot and TPM */
-    guint max_sockets;  /* 0: not known */
-    guint sure_sockets; /* that no edition of a client version goes beyond; 0: not known */
+    bool known;                 /* the version is */
+    bool no_hyperv;             /* XP and 2003 use no Hyper-V features */
+    bool old;                   /* before 7 and 2008 R2: no synthetic timers */
+    bool needs_uefi;            /* Windows 11 */
+    bool wants_uefi, wants_tpm; /* is certified with them */
+    guint max_sockets;          /* 0: not known */
+    guint sure_sockets;         /* that no edition of a client version goes beyond; 0: not known */
 } KnWindowsWants;
 KnWindowsWants kn_windows_wants (const char *version, const char *edition);

@@ -4,33 +4,27 @@
 
 #include "base/util.h"
 #include "doctor/rules_priv.h"
-#include "guest/guest_priv.h"
+#include "guest/os.h"
 
-/* Client versions: the usual editions use two sockets, no edition more than four (osdata of the guest rules). */
+/* Client versions of an unknown edition: the usual ones use two sockets, none more than four (data/os/editions.ini). */
 #define CLIENT_SOCKETS 2
-
-static bool
-is_client (const KnWindows *windows)
-{
-    static const char *const clients[] = { "vista", "7", "8", "8.1", "10", "11", NULL };
-
-    return g_strv_contains (clients, windows->name);
-}
 
 KnWindowsWants
 kn_windows_wants (const char *version, const char *edition)
 {
-    const KnWindows *windows = kn_windows_find (version);
+    const KnOs *os = kn_os_find (version);
 
-    if (!windows)
+    if (!os)
         return (KnWindowsWants){ 0 };
     return (KnWindowsWants){
         .known = true,
-        .old = windows->generation < KN_WINDOWS_7,
-        .needs_uefi = strcmp (windows->name, "11") == 0,
-        .wants_uefi = windows->firmware,
-        .max_sockets = kn_windows_max_sockets (version, edition),
-        .sure_sockets = is_client (windows) ? CLIENT_SOCKETS : 0,
+        .no_hyperv = os->hyperv == '\0',
+        .old = os->hyperv <= 'A',
+        .needs_uefi = os->secure_boot == KN_OS_REQUIRED || os->tpm == KN_OS_REQUIRED,
+        .wants_uefi = os->secure_boot >= KN_OS_WANTED,
+        .wants_tpm = os->tpm >= KN_OS_WANTED,
+        .max_sockets = kn_os_max_sockets (os, edition),
+        .sure_sockets = os->server ? 0 : CLIENT_SOCKETS,
     };
 }
 
