@@ -113,6 +113,11 @@ const KnOption kn_options[] = {
     { "compute", "time_after_gap", NULL, KN_OPTION_BOOL, "true",
       .help = "Set a guest's clock through its agent after unpause, resume and a start from a "
               "snapshot, where os_time_after_gap does not say otherwise" },
+
+    { "clock", "measure_interval", NULL, KN_OPTION_INT, "300", 0, 86400, "seconds",
+      .help = "How often the clocks of running guests and of hosts are measured; 0: only on "
+              "request" },
+
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
     { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",

@@ -331,6 +331,7 @@ run_recovery (gpointer data)
     g_autoptr (GError) error = NULL;
 
     if (recover (c, &error)) {
+        kn_compute_start (c->compute);
         kn_ops_set_ready (c->ops, c->http, c->jobs, c->compute);
         kn_notify ("READY=1");
         kn_log (KN_LOG_INFO, "ready", "host", c->host_name, NULL);
@@ -352,6 +353,8 @@ stop (KnController *c)
         (void)g_thread_join (c->recovery);
     kn_http_stop (c->http, grace_ms);
     kn_jobs_stop (c->jobs, grace_ms);
+    if (c->compute)
+        kn_compute_stop (c->compute);
     kn_virt_stop (c->virt);
 }
 

@@ -11,6 +11,7 @@
 #include "compute/quota.h"
 #include "compute/server_store.h"
 #include "compute/server_work.h"
+#include "compute/skew_metrics.h"
 #include "compute/usage.h"
 #include "http/fault.h"
 
@@ -85,6 +86,11 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     if (compute->news == NULL)
         return NULL;
     make_service (compute);
+    compute->skew_plan = (KnSkewPlan){
+        .db = options->db,
+        .ops = kn_skew_ops (options->virt),
+        .interval_s = (guint)kn_config_int (options->config, "clock.measure_interval"),
+    };
 
     return g_steal_pointer (&compute);
 }
@@ -126,6 +132,23 @@ kn_compute_bootstrap (KnCompute *compute, GError **error)
 }
 
 void
+kn_compute_start (KnCompute *compute)
+{
+    KnSkewRounds *skews = kn_skew_rounds_new (&compute->skew_plan);
+
+    g_atomic_pointer_set (&compute->skews, skews);
+}
+
+void
+kn_compute_stop (KnCompute *compute)
+{
+    KnSkewRounds *skews = g_atomic_pointer_get (&compute->skews);
+
+    g_atomic_pointer_set (&compute->skews, NULL);
+    kn_skew_rounds_free (skews);
+}
+
+void
 kn_compute_write_metrics (KnCompute *compute, GString *out)
 {
     KnDb *db = kn_compute_db (compute, NULL);
@@ -139,4 +162,5 @@ kn_compute_write_metrics (KnCompute *compute, GString *out)
         if (i != KN_VM_DELETED)
             g_string_append_printf (out, "kilonova_servers{state=\"%s\"} %" G_GINT64_FORMAT "\n",
                                     kn_vm_state_name (i), counts[i]);
+    kn_skew_write_metrics (db, out);
 }

@@ -39,4 +39,9 @@ bool kn_compute_reconcile (KnCompute *compute, const char *host, GError **error)
 /* The table for kn_virt_new(); its functions hand the news to a worker. */
 KnVirtEvents kn_compute_virt_events (KnCompute *compute);
 
+/* Starts what runs beside requests and jobs: measuring the guests' clocks. After hosts and jobs. */
+void kn_compute_start (KnCompute *compute);
+/* Ends it; before the hosts. */
+void kn_compute_stop (KnCompute *compute);
+
 void kn_compute_write_metrics (KnCompute *compute, GString *out);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compute/compute.h"
+#include "compute/skew_round.h"
 
 struct KnCompute {
     KnDbPool *db;
@@ -15,8 +16,10 @@ struct KnCompute {
     char *zone;     /* the name of the only availability zone */
     GArray *routes; /* of KnRoute */
     KnService service;
-    GMutex reconciling; /* one comparison of hosts and records at a time */
-    GThreadPool *news;  /* one worker for what libvirt tells */
+    GMutex reconciling;  /* one comparison of hosts and records at a time */
+    GThreadPool *news;   /* one worker for what libvirt tells */
+    KnSkewRounds *skews; /* from kn_compute_start() to kn_compute_stop() */
+    KnSkewPlan skew_plan;
 };
 
 /* The context of a request on one of our routes. */

@@ -70,6 +70,17 @@ on_domain_state (gpointer data, const char *host, const char *uuid, KnDomainStat
     push (data, host, uuid);
 }
 
+/* The agent has come: what it has to say is not waited for until the next round. */
+static void
+on_agent (gpointer data, const char *host, const char *uuid, bool connected)
+{
+    KnCompute *compute = data;
+    KnSkewRounds *skews = g_atomic_pointer_get (&compute->skews);
+
+    if (connected && skews != NULL)
+        kn_skew_rounds_wake (skews, uuid);
+}
+
 static void
 on_host_state (gpointer data, const char *host, bool up, const char *why)
 {
@@ -86,6 +97,7 @@ kn_compute_virt_events (KnCompute *compute)
 {
     return (KnVirtEvents){
         .domain_state = on_domain_state,
+        .agent = on_agent,
         .host_state = on_host_state,
         .data = compute,
     };

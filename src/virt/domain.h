@@ -72,6 +72,24 @@ bool kn_domain_set_time (KnVirtHost *host, const char *uuid, guint timeout_s, GE
 bool kn_domain_freeze (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
 bool kn_domain_thaw (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
 
+/* Why the agent in a guest said nothing. */
+typedef enum {
+    KN_AGENT_ANSWERED,
+    KN_AGENT_NO_CHANNEL,    /* the guest was started without one, or its hypervisor has none */
+    KN_AGENT_NOT_CONNECTED, /* nobody in the guest has opened the channel */
+    KN_AGENT_SILENT,        /* no answer within the deadline */
+    KN_AGENT_REFUSED,       /* it answered with an error */
+    KN_AGENT_NOT_RUNNING,   /* the guest is off, paused or gone */
+    KN_AGENT_HOST_AWAY,
+    KN_AGENT_FAILURE_N
+} KnAgentFailure;
+
+/* A question that must not hold up others: as kn_domain_agent(), but the deadline counts all that libvirt does before (its
+ * own greeting of the agent waits 5 s). An agent that is asked while an earlier question still hangs is SILENT at once. NULL:
+ * *@out_failure says why. Caller frees the answer. */
+char *kn_domain_ask_agent (KnVirtHost *host, const char *uuid, const char *command,
+                           guint deadline_ms, KnAgentFailure *out_failure);
+
 /* VNC address and port of a running domain; port 0 if it has none. Caller frees the address. */
 bool kn_domain_load_vnc (KnVirtHost *host, const char *uuid, char **out_address, guint *out_port,
                          GError **error);

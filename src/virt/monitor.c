@@ -12,6 +12,7 @@ typedef struct {
     gatomicrefcount refs;
     KnVirtHost *host;
     char *uuid, *text;
+    char *key; /* of @host->stuck: guest and QEMU hang separately */
     KnMonitorSpec spec;
     virConnectPtr conn; /* set by the thread under @lock; owned */
 
@@ -35,6 +36,7 @@ job_unref (KnMonitorJob *job)
     kn_virt_host_unref (job->host);
     g_free (job->uuid);
     g_free (job->text);
+    g_free (job->key);
     g_mutex_clear (&job->lock);
     g_cond_clear (&job->finished);
     g_free (job);
@@ -52,6 +54,7 @@ job_new (KnVirtHost *host, const char *uuid, const KnMonitorSpec *spec)
     job->text = g_strdup (spec->text);
     job->spec = *spec;
     job->spec.text = job->text;
+    job->key = g_strconcat (uuid, spec->asks_guest ? "/guest" : "", NULL);
     g_mutex_init (&job->lock);
     g_cond_init (&job->finished);
     return job;
@@ -129,23 +132,23 @@ open_connection (KnVirtHost *host, bool alone, GError **error)
 /* ---- the thread ---- */
 
 static void
-set_stuck (KnVirtHost *host, const char *uuid, int change)
+set_stuck (KnVirtHost *host, const char *key, int change)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
-    int count = GPOINTER_TO_INT (g_hash_table_lookup (host->stuck, uuid)) + change;
+    int count = GPOINTER_TO_INT (g_hash_table_lookup (host->stuck, key)) + change;
 
     if (count > 0)
-        g_hash_table_insert (host->stuck, g_strdup (uuid), GINT_TO_POINTER (count));
+        g_hash_table_insert (host->stuck, g_strdup (key), GINT_TO_POINTER (count));
     else
-        g_hash_table_remove (host->stuck, uuid);
+        g_hash_table_remove (host->stuck, key);
 }
 
 static bool
-is_stuck (KnVirtHost *host, const char *uuid)
+is_stuck (KnVirtHost *host, const char *key)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
 
-    return g_hash_table_contains (host->stuck, uuid);
+    return g_hash_table_contains (host->stuck, key);
 }
 
 static bool
@@ -170,7 +173,7 @@ end_job (KnMonitorJob *job, bool good, gpointer result, GError *error)
     g_mutex_unlock (&job->lock);
 
     if (left)
-        set_stuck (job->host, job->uuid, -1);
+        set_stuck (job->host, job->key, -1);
 }
 
 static void
@@ -217,7 +220,7 @@ wait_for_job (KnMonitorJob *job, virConnectPtr *out_conn)
         continue;
     job->left = !job->done;
     if (job->left && job->started)
-        set_stuck (job->host, job->uuid, 1);
+        set_stuck (job->host, job->key, 1);
     if (job->left && job->conn) {
         (void)virConnectRef (job->conn);
         *out_conn = job->conn;
@@ -238,11 +241,12 @@ bool
 kn_monitor_run (KnVirtHost *host, const char *uuid, const KnMonitorSpec *spec, gpointer *out_result,
                 GError **error)
 {
-    if (is_stuck (host, uuid))
-        return fail_stuck (host, error);
     g_autoptr (KnMonitorJob) job = job_new (host, uuid, spec);
     g_autoptr (virConnect) hung = NULL;
 
+    /* Where QEMU hangs, the guest does. */
+    if (is_stuck (host, uuid) || is_stuck (host, job->key))
+        return fail_stuck (host, error);
     g_atomic_ref_count_inc (&job->refs);
     (void)g_thread_pool_push (host->monitors, job, NULL);
     if (!wait_for_job (job, &hung)) {

@@ -205,6 +205,8 @@ struct KnMonitorSpec {
     bool
         alone; /* takes long: over a connection of its own, so that short calls need not queue behind it */
     GDestroyNotify free_result;
+    /* The call waits for what runs in the guest, not for QEMU: one that is left behind stops further ones like it only. */
+    bool asks_guest;
 };
 
 /* Runs @spec->work on our domain @uuid. Errors: NOT_FOUND, those of the work, TIMEOUT: the call is left behind, and until it
