@@ -264,6 +264,7 @@ static const struct {
     { "libvirt.mem_stats_period_seconds", OPTION_INT64,
       offsetof (KnGuestConfig, balloon_period_s) },
     { "libvirt.num_pcie_ports", OPTION_UINT, offsetof (KnGuestConfig, pcie_ports) },
+    { "libvirt.tb_cache_size", OPTION_UINT, offsetof (KnGuestConfig, tb_cache_mib) },
     { "libvirt.max_queues", OPTION_UINT, offsetof (KnGuestConfig, max_queues) },
     { "libvirt.rx_queue_size", OPTION_UINT, offsetof (KnGuestConfig, rx_queue_size) },
     { "libvirt.tx_queue_size", OPTION_UINT, offsetof (KnGuestConfig, tx_queue_size) },
@@ -326,6 +327,8 @@ read_host (KnGuestCase *c, const json_t *object)
     *to = case_host;
     to->virt_type = get_text (c, object, "virt_type");
     to->sev = get_bool (host, "amd_sev", false);
+    to->sev_es = get_bool (host, "amd_sev_es", false);
+    to->sev_snp = get_bool (host, "amd_sev_snp", false);
     to->uefi = get_bool (host, "uefi", true);
     to->secure_boot = get_bool (host, "secure_boot", true);
     to->no_cpu_control = !get_bool (host, "cpu_control_policy", true);

@@ -195,6 +195,34 @@ kn_is (KnSaid said, const char *value)
 }
 
 bool
+kn_host_has (const KnDraft *draft, guint64 libvirt, guint64 qemu)
+{
+    const KnGuestHost *host = draft->host;
+    return (host->libvirt_version == 0 || host->libvirt_version >= libvirt)
+           && (host->qemu_version == 0 || host->qemu_version >= qemu);
+}
+
+static char *
+format_version (guint64 version)
+{
+    return g_strdup_printf ("%u.%u", (guint)(version / 1000000), (guint)(version / 1000 % 1000));
+}
+
+bool
+kn_require_host (const KnDraft *draft, KnSaid said, guint64 libvirt, guint64 qemu, GError **error)
+{
+    if (kn_host_has (draft, libvirt, qemu))
+        return true;
+    g_autofree char *needs_libvirt = format_version (libvirt), *needs_qemu = format_version (qemu);
+    g_autofree char *has_libvirt = format_version (draft->host->libvirt_version);
+    g_autofree char *has_qemu = format_version (draft->host->qemu_version);
+    kn_guest_fail (error, "driver/UnsupportedHardware",
+                   "%s is '%s', which needs libvirt %s and QEMU %s; this host has %s and %s.",
+                   said.source, said.text, needs_libvirt, needs_qemu, has_libvirt, has_qemu);
+    return false;
+}
+
+bool
 kn_read_int (const char *text, gint64 *out_value)
 {
     g_autofree char *trimmed = g_strstrip (g_strdup (text));

@@ -55,8 +55,10 @@ is_readable (const KnDraft *draft, const KnGuestProperty *row, const char *value
         return kn_architecture_canonical (value) != NULL;
     if (!draft->profile->like_nova)
         return kn_guest_property_allows (row, value, NULL);
-    if (row->flags & KN_PROPERTY_OURS)
+    if (row->flags & (KN_PROPERTY_OURS | KN_PROPERTY_LATER))
         return true;
+    if (row->later && g_strv_contains (row->later, value))
+        return false;
     if (row->type == KN_PROPERTY_INT)
         return kn_read_int (value, &number);
     return row->type != KN_PROPERTY_ENUM || kn_guest_property_allows (row, value, NULL);
@@ -158,22 +160,72 @@ check_possible (const KnDraft *draft, GError **error)
     return true;
 }
 
-/* Peak and burst do nothing without the average of their direction. */
+/* One that does nothing without the other: Nova drops the first without a word. */
+static const struct {
+    const char *spec, *needs;
+} spec_companions[] = {
+    { "quota:vif_inbound_peak", "quota:vif_inbound_average" },
+    { "quota:vif_inbound_burst", "quota:vif_inbound_average" },
+    { "quota:vif_outbound_peak", "quota:vif_outbound_average" },
+    { "quota:vif_outbound_burst", "quota:vif_outbound_average" },
+    { "hw_rng:rate_period", "hw_rng:rate_bytes" },
+};
+
+/* libvirt takes either the sum or its parts. */
+static const struct {
+    const char *sum, *parts[2];
+} spec_sums[] = {
+    { "quota:disk_total_bytes_sec", { "quota:disk_read_bytes_sec", "quota:disk_write_bytes_sec" } },
+    { "quota:disk_total_iops_sec", { "quota:disk_read_iops_sec", "quota:disk_write_iops_sec" } },
+};
+
 static bool
-check_bandwidth (const KnDraft *draft, GError **error)
+check_spec_companions (const KnDraft *draft, GError **error)
 {
-    const char *const directions[] = { "inbound", "outbound" }, *const what[] = { "peak", "burst" };
-    for (gsize d = 0; d < G_N_ELEMENTS (directions); d++)
-        for (gsize i = 0; i < G_N_ELEMENTS (what); i++) {
-            g_autofree char *average = g_strdup_printf ("quota:vif_%s_average", directions[d]);
-            g_autofree char *spec = g_strdup_printf ("quota:vif_%s_%s", directions[d], what[i]);
-            if (!kn_spec (draft, spec).text || kn_spec (draft, average).text)
-                continue;
-            kn_guest_fail (error, "api/InvalidRequest", "Extra spec %s has no effect without %s.",
-                           spec, average);
-            return false;
-        }
+    for (gsize i = 0; i < G_N_ELEMENTS (spec_companions); i++) {
+        if (!kn_number (kn_spec (draft, spec_companions[i].spec))
+            || kn_number (kn_spec (draft, spec_companions[i].needs)))
+            continue;
+        kn_guest_fail (error, "api/InvalidRequest", "Extra spec %s has no effect without %s.",
+                       spec_companions[i].spec, spec_companions[i].needs);
+        return false;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS (spec_sums) * 2; i++) {
+        const char *sum = spec_sums[i / 2].sum, *part = spec_sums[i / 2].parts[i % 2];
+        if (!kn_number (kn_spec (draft, sum)) || !kn_number (kn_spec (draft, part)))
+            continue;
+        kn_guest_fail (error, "api/InvalidRequest", "Extra specs %s and %s exclude each other.",
+                       sum, part);
+        return false;
+    }
     return true;
+}
+
+static bool
+check_kernel_line (const KnDraft *draft, GError **error)
+{
+    bool kernel = draft->facts->kernel_path || kn_property (draft, "kernel_id").text;
+    KnSaid line = kn_property (draft, "os_command_line");
+    if (!line.text || kernel)
+        return true;
+    kn_guest_fail (error, "api/InvalidRequest",
+                   "%s has no effect without a kernel image (kernel_id): the guest's own boot "
+                   "loader has its own line.",
+                   line.source);
+    return false;
+}
+
+static bool
+check_tpm_owner (const KnDraft *draft, GError **error)
+{
+    KnSaid owner = kn_spec (draft, "hw:tpm_secret_security");
+    if (!kn_is (owner, "user"))
+        return true;
+    kn_guest_fail (error, "api/InvalidRequest",
+                   "%s is 'user', but there is no key service here; TPM state belongs to the "
+                   "server and is kept by its host (host, deployment).",
+                   owner.source);
+    return false;
 }
 
 /* Where a wish needs another, Nova ignores the one without the other. */
@@ -189,7 +241,8 @@ check_companions (const KnDraft *draft, GError **error)
                        kn_is (boot, "required") ? boot.source : spec.source);
         return false;
     }
-    return check_bandwidth (draft, error);
+    return check_spec_companions (draft, error) && check_kernel_line (draft, error)
+           && check_tpm_owner (draft, error);
 }
 
 static bool

@@ -2,7 +2,7 @@
 /* The CPU that the guest sees: model, flags and topology. */
 #include <string.h>
 
-#include "guest/guest_priv.h"
+#include "guest/numa.h"
 
 static const KnRule rule_mode
     = { "cpu.mode",
@@ -18,6 +18,14 @@ static const KnRule rule_sockets
     = { "cpu.topology-sockets", "Nobody asked for a topology: each vCPU is a socket, as in Nova." };
 static const KnRule rule_one_socket
     = { "cpu.topology-windows", "Windows licences count sockets, so all vCPUs are cores of one." };
+static const KnRule rule_numa_sockets
+    = { "cpu.topology-windows-numa",
+        "The guest has NUMA nodes, and its Windows may use a socket for each." };
+static const KnRule rule_numa_one_socket
+    = { "cpu.topology-windows-numa-one",
+        "The guest has NUMA nodes, but this edition of Windows does not use a socket for each." };
+static const KnRule rule_width
+    = { "cpu.maxphysaddr", "The width of physical addresses was asked for." };
 static const KnRule rule_asked = { "cpu.topology-asked", "The topology meets what was asked for." };
 static const KnRule rule_tcg
     = { "cpu.tcg",
@@ -100,6 +108,49 @@ decide_flags (KnDraft *draft)
     }
 }
 
+/* Bits without a mode, and the mode "emulate" without bits, say too little (check.c). */
+static bool
+decide_address_width (KnDraft *draft, GError **error)
+{
+    KnSaid mode, bits;
+    if (!draft->profile->beyond_26)
+        return true;
+    if (!kn_pick (draft, "hw_maxphysaddr_mode", &mode, error)
+        || !kn_pick (draft, "hw_maxphysaddr_bits", &bits, error))
+        return false;
+    if (!mode.text && !bits.text)
+        return true;
+    if (!mode.text || (kn_is (mode, "emulate") && !bits.text)) {
+        kn_guest_fail (error, "api/InvalidRequest", "%s is '%s', which needs hw_maxphysaddr_%s.",
+                       mode.text ? mode.source : bits.source, mode.text ? mode.text : bits.text,
+                       mode.text ? "bits" : "mode=emulate");
+        return false;
+    }
+    if (!kn_require_host (draft, mode, 8007000, 2007000, error))
+        return false;
+    kn_because (draft, &rule_width, mode.source);
+    kn_decide (draft, "cpu/maxphysaddr/@mode", mode.text);
+    if (bits.text)
+        kn_decide (draft, "cpu/maxphysaddr/@bits", bits.text);
+    return true;
+}
+
+static void
+because_of_topology (KnDraft *draft, const KnTopology *topology, KnSaid said)
+{
+    bool few = draft->windows && draft->profile->windows_one_socket;
+    if (said.text)
+        kn_because (draft, &rule_asked, said.source);
+    else if (few && topology->sockets > 1)
+        kn_because (draft, &rule_numa_sockets, draft->numa ? draft->numa->said.source : NULL);
+    else if (few && draft->numa && draft->numa->n_cells > 1)
+        kn_because (draft, &rule_numa_one_socket, "os_edition");
+    else if (few)
+        kn_because (draft, &rule_one_socket, "instances.os_type");
+    else
+        kn_because (draft, &rule_sockets, NULL);
+}
+
 static bool
 decide_topology (KnDraft *draft, GError **error)
 {
@@ -107,12 +158,7 @@ decide_topology (KnDraft *draft, GError **error)
     KnSaid said;
     if (!kn_topology_choose (draft, &topology, &said, error))
         return false;
-    if (said.text)
-        kn_because (draft, &rule_asked, said.source);
-    else if (draft->windows && draft->profile->windows_one_socket)
-        kn_because (draft, &rule_one_socket, "instances.os_type");
-    else
-        kn_because (draft, &rule_sockets, NULL);
+    because_of_topology (draft, &topology, said);
     kn_decide_number (draft, "cpu/topology/@sockets", topology.sockets);
     kn_decide_number (draft, "cpu/topology/@cores", topology.cores);
     kn_decide_number (draft, "cpu/topology/@threads", topology.threads);
@@ -133,5 +179,7 @@ kn_decide_cpu (KnDraft *draft, GError **error)
         kn_decide (draft, "cpu/@match", "exact");
     }
     decide_flags (draft);
+    if (!decide_address_width (draft, error))
+        return false;
     return decide_topology (draft, error);
 }

@@ -13,6 +13,8 @@ static const KnRule rule_console
     = { "devices.console", "What the guest writes to its first serial port is the console log." };
 static const KnRule rule_serial
     = { "devices.serial", "Serial consoles are served, so each port listens." };
+static const KnRule rule_serial_more
+    = { "devices.serial-more", "More than one serial port was asked for." };
 static const KnRule rule_spice = { "devices.spice", "SPICE is configured." };
 static const KnRule rule_vnc = { "devices.vnc", "The graphical console is VNC." };
 static const KnRule rule_video_said
@@ -47,18 +49,18 @@ static const KnRule rule_tpm_said = { "devices.tpm-said", "A TPM was asked for."
 static const KnRule rule_tpm_windows = { "devices.tpm-windows", "This Windows wants a TPM 2.0." };
 static const KnRule rule_tpm_frozen
     = { "devices.tpm-frozen", "The guest has had this TPM since its first start." };
-static const KnRule rule_usb = { "devices.usb", "Something is on USB." };
-static const KnRule rule_xhci
-    = { "devices.usb-xhci", "The xHCI controller is the one that does not wake the host "
-                            "without need, and q35 has a slot for it." };
 static const KnRule rule_spare
     = { "devices.pcie-spare",
         "Four PCIe slots are left free, since none can be added while the guest runs." };
-static const KnRule rule_no_usb
-    = { "devices.no-usb", "Nothing is on USB, so no controller wakes the host for it." };
 static const KnRule rule_pcie
     = { "devices.pcie-ports",
         "The cloud's configuration keeps free slots for devices that are plugged in later." };
+static const KnRule rule_sound = { "devices.sound", "A sound card was asked for." };
+static const KnRule rule_no_tablet
+    = { "devices.no-tablet",
+        "The guest is to have no USB, so the pointer of a graphical console is its mouse." };
+static const KnRule rule_no_balloon
+    = { "devices.no-balloon", "The cloud's configuration wants no figures from guests." };
 static const KnRule rule_watchdog = { "devices.watchdog", "A watchdog was asked for." };
 static const KnRule rule_balloon
     = { "devices.balloon", "The balloon reports how much memory the guest really uses." };
@@ -117,6 +119,19 @@ say_log (KnDraft *draft, const char *element)
     kn_decide_in (draft, element, "log/@append", "off");
 }
 
+static void
+write_listening_port (KnDraft *draft, const char *element, KnSaid said, guint index)
+{
+    const KnGuestConfig *config = draft->config;
+    g_autofree char *port = g_strdup_printf ("%u", config->serial_port_first + index);
+    kn_because (draft, &rule_serial, said.text ? said.source : "config serial_console");
+    kn_decide_in (draft, element, "@type", "tcp");
+    kn_decide_in (draft, element, "source/@mode", "bind");
+    kn_decide_in (draft, element, "source/@host", config->serial_listen);
+    kn_decide_in (draft, element, "source/@service", port);
+}
+
+/* Without serial consoles Nova makes one port, whatever was asked for. */
 static bool
 decide_serial (KnDraft *draft, GError **error)
 {
@@ -125,11 +140,9 @@ decide_serial (KnDraft *draft, GError **error)
     KnSaid said = { NULL, NULL };
     if (!choose_serial_ports (draft, &n, &said, error))
         return false;
-    if (!config->serial_console) {
-        kn_because (draft, &rule_console, NULL);
-        kn_decide (draft, "devices/serial[0]/@type", "pty");
-        say_log (draft, "devices/serial[0]");
-        return true;
+    if (!config->serial_console && draft->profile->like_nova) {
+        n = 1;
+        said = (KnSaid){ NULL, NULL };
     }
     if (n > MAX_SERIAL_PORTS) {
         kn_guest_fail (error, "driver/SerialPortNumberLimitExceeded",
@@ -139,12 +152,12 @@ decide_serial (KnDraft *draft, GError **error)
     }
     for (gint64 i = 0; i < n; i++) {
         g_autofree char *element = g_strdup_printf ("devices/serial[%d]", (int)i);
-        g_autofree char *port = g_strdup_printf ("%u", config->serial_port_first + (guint)i);
-        kn_because (draft, &rule_serial, said.text ? said.source : "config serial_console");
-        kn_decide_in (draft, element, "@type", "tcp");
-        kn_decide_in (draft, element, "source/@mode", "bind");
-        kn_decide_in (draft, element, "source/@host", config->serial_listen);
-        kn_decide_in (draft, element, "source/@service", port);
+        if (config->serial_console)
+            write_listening_port (draft, element, said, (guint)i);
+        else {
+            kn_because (draft, i ? &rule_serial_more : &rule_console, said.source);
+            kn_decide_in (draft, element, "@type", "pty");
+        }
         if (i == 0)
             say_log (draft, element);
     }
@@ -242,11 +255,16 @@ choose_pointer_bus (const KnDraft *draft)
     return bus.text ? bus.text : "usb";
 }
 
-static bool
+static void
 decide_input (KnDraft *draft)
 {
     KnSaid said = kn_property (draft, "hw_input_bus");
     const char *pointer = choose_pointer_bus (draft);
+    if (g_strcmp0 (pointer, "usb") == 0 && kn_declines_usb (draft)) {
+        kn_because (draft, &rule_no_tablet, "hw_usb_model");
+        kn_leave_out (draft, "devices/input[tablet]");
+        pointer = NULL;
+    }
     const char *keyboard = said.text ? said.text : NULL;
     if (!keyboard && strcmp (draft->arch, "aarch64") == 0)
         keyboard = "usb";
@@ -259,7 +277,7 @@ decide_input (KnDraft *draft)
         kn_decide (draft, "devices/input[keyboard]/@type", "keyboard");
         kn_decide (draft, "devices/input[keyboard]/@bus", keyboard);
     }
-    return g_strcmp0 (pointer, "usb") == 0 || g_strcmp0 (keyboard, "usb") == 0;
+    draft->input_on_usb = g_strcmp0 (pointer, "usb") == 0 || g_strcmp0 (keyboard, "usb") == 0;
 }
 
 /* A text that is neither yes nor no is no in Nova; check.c refuses it for our own profiles. */
@@ -292,6 +310,7 @@ decide_agent (KnDraft *draft)
     kn_decide (draft, AGENT "/target/@name", "org.qemu.guest_agent.0");
 }
 
+/* libvirt's period is a second where nobody says one; Nova drops the limit then. */
 static bool
 decide_rng_rate (KnDraft *draft, GError **error)
 {
@@ -303,10 +322,11 @@ decide_rng_rate (KnDraft *draft, GError **error)
     if (!kn_demand_number (bytes, &n_bytes, error)
         || (period.text && !kn_demand_number (period, &n_period, error)))
         return false;
-    if (n_bytes && n_period) {
+    if (n_bytes && (n_period || !draft->profile->like_nova)) {
         kn_because (draft, &rule_rng_rate, bytes.source);
         kn_decide_number (draft, "devices/rng/rate/@bytes", n_bytes);
-        kn_decide_number (draft, "devices/rng/rate/@period", n_period);
+        if (n_period)
+            kn_decide_number (draft, "devices/rng/rate/@period", n_period);
     }
     return true;
 }
@@ -419,39 +439,6 @@ decide_tpm (KnDraft *draft, GError **error)
     return true;
 }
 
-static bool
-has_usb_disk (const KnDraft *draft)
-{
-    for (gsize i = 0; i < draft->slots->n; i++)
-        if (strcmp (draft->slots->slots[i].bus, "usb") == 0)
-            return true;
-    return false;
-}
-
-/* On q35 libvirt's default is an old UHCI behind a bridge to conventional PCI. Windows before 8 has no xHCI driver. */
-static const char *
-choose_usb_model (const KnDraft *draft)
-{
-    const KnOs *os = kn_draft_os (draft);
-    bool old = os && !os->xhci;
-    return !draft->profile->like_nova && draft->q35 && !old ? "qemu-xhci" : NULL;
-}
-
-static void
-decide_usb (KnDraft *draft, bool input_on_usb)
-{
-    bool ppc = g_str_has_prefix (draft->arch, "ppc");
-    bool needed = input_on_usb || has_usb_disk (draft) || ppc;
-    const char *model = needed ? choose_usb_model (draft) : "none";
-    if (needed && model)
-        model = kn_freeze (draft, "usb_model", model);
-    kn_because (draft, !needed ? &rule_no_usb : model ? &rule_xhci : &rule_usb, NULL);
-    kn_decide (draft, "devices/controller[usb]/@type", "usb");
-    kn_decide (draft, "devices/controller[usb]/@index", "0");
-    if (model)
-        kn_decide (draft, "devices/controller[usb]/@model", model);
-}
-
 static void
 write_pcie_ports (KnDraft *draft, guint n)
 {
@@ -515,13 +502,47 @@ decide_watchdog (KnDraft *draft, GError **error)
     return true;
 }
 
+static bool
+decide_sound (KnDraft *draft, GError **error)
+{
+    KnSaid said;
+    if (!draft->profile->beyond_26)
+        return true;
+    if (!kn_pick (draft, "hw_sound_model", &said, error))
+        return false;
+    if (!said.text)
+        return true;
+    if (kn_is (said, "virtio") && !kn_require_host (draft, said, 10004000, 8002000, error))
+        return false;
+    kn_because (draft, &rule_sound, said.source);
+    kn_decide (draft, "devices/sound/@model", said.text);
+    return true;
+}
+
+/* Where no element stands, libvirt adds a balloon of its own. */
+static void
+decide_no_balloon (KnDraft *draft)
+{
+    if (!draft->profile->beyond_26)
+        return;
+    kn_because (draft, &rule_no_balloon, "config mem_stats_period_seconds");
+    kn_decide (draft, "devices/memballoon/@model", "none");
+}
+
+/* A guest that runs out of memory takes back what the balloon holds, and what it does not use goes back to the host. */
 static void
 decide_balloon (KnDraft *draft)
 {
-    if (draft->config->balloon_period_s <= 0)
+    if (draft->config->balloon_period_s <= 0) {
+        decide_no_balloon (draft);
         return;
+    }
     kn_because (draft, &rule_balloon, NULL);
     kn_decide (draft, "devices/memballoon/@model", "virtio");
+    if (draft->profile->beyond_26 && kn_host_has (draft, 6009000, 5001000)) {
+        kn_decide (draft, "devices/memballoon/@autodeflate", "on");
+        kn_decide (draft, "devices/memballoon/@freePageReporting", "on");
+    }
     kn_decide_number (draft, "devices/memballoon/stats/@period", draft->config->balloon_period_s);
     say_iommu (draft, "devices/memballoon");
 }
@@ -576,21 +597,19 @@ decide_iommu (KnDraft *draft, GError **error)
 bool
 kn_decide_devices (KnDraft *draft, GError **error)
 {
-    bool usb = false;
     if (!decide_serial (draft, error))
         return false;
     decide_graphics (draft);
     if (draft->config->vnc || draft->config->spice) {
         if (!decide_video (draft, error))
             return false;
-        usb = decide_input (draft);
+        decide_input (draft);
     }
     decide_agent (draft);
     if (!decide_rng (draft, error) || !decide_tpm (draft, error))
         return false;
-    decide_usb (draft, usb);
     decide_pcie_ports (draft);
-    if (!decide_watchdog (draft, error))
+    if (!decide_sound (draft, error) || !decide_watchdog (draft, error))
         return false;
     decide_balloon (draft);
     return decide_iommu (draft, error);

@@ -30,6 +30,10 @@ static const KnRule rule_unit = { "disks.unit", "Disks on virtio-scsi are number
 static const KnRule rule_scsi = { "disks.scsi", "The SCSI controller that the disks are on." };
 static const KnRule rule_rescue
     = { "disks.rescue", "The guest boots its rescue disk and keeps its own disks in place." };
+static const KnRule rule_iothread = {
+    "disks.iothread",
+    "The disk is served by a thread of its own, so that slow storage does not hold up the guest."
+};
 static const KnRule rule_iommu
     = { "disks.iommu", "Encrypted memory is reached by virtio through the IOMMU." };
 
@@ -63,6 +67,7 @@ static void
 because_of_bus (const Writing *w)
 {
     KnDraft *draft = w->draft;
+    const KnOs *os = kn_draft_os (draft);
     bool cdrom = strcmp (w->slot->device, "cdrom") == 0;
     bool held = cdrom ? draft->slots->cdrom_bus_held : draft->slots->disk_bus_held;
     KnSaid said = kn_property (draft, cdrom ? "hw_cdrom_bus" : "hw_disk_bus");
@@ -77,6 +82,11 @@ because_of_bus (const Writing *w)
         kn_because (draft, &rule_cdrom, NULL);
     else if (strcmp (w->slot->bus, "virtio") != 0)
         kn_because (draft, &rule_bus_driverless, "inspection");
+    else if (os && os->predates_virtio && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+        kn_because_of (draft, &rule_bus_windows, NULL,
+                       "Nobody named a bus; %s is older than virtio, so it starts from it only if "
+                       "the driver was put into the image (hw_disk_bus=%s works without).",
+                       os->title, os->disk_bus);
     else if (draft->windows && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because (draft, &rule_bus_windows, NULL);
     else
@@ -122,6 +132,10 @@ say_driver (const Writing *w)
     if (w->draft->config->discard && !disk->of_volume_service) {
         kn_because (w->draft, &rule_config, "config hw_disk_discard");
         say (w, "driver/@discard", w->draft->config->discard);
+    }
+    if (w->draft->profile->beyond_26 && strcmp (w->slot->bus, "virtio") == 0) {
+        kn_because (w->draft, &rule_iothread, NULL);
+        say (w, "driver/@iothread", "1");
     }
     if (w->draft->sev && strcmp (w->slot->bus, "virtio") == 0) {
         kn_because (w->draft, &rule_iommu, NULL);
@@ -245,11 +259,11 @@ write_slot (KnDraft *draft, const KnSlot *slot, bool numbered, guint *next_unit)
     say_unit (&w);
 }
 
-static bool
-has_scsi (const KnDraft *draft)
+bool
+kn_has_disk_on (const KnDraft *draft, const char *bus)
 {
     for (gsize i = 0; i < draft->slots->n; i++)
-        if (strcmp (draft->slots->slots[i].bus, "scsi") == 0)
+        if (strcmp (draft->slots->slots[i].bus, bus) == 0)
             return true;
     return false;
 }
@@ -261,7 +275,7 @@ choose_scsi_model (KnDraft *draft)
 {
     KnSaid said = kn_property (draft, "hw_scsi_model");
     const char *model = said.text ? said.text : NULL;
-    if (!model && !draft->profile->like_nova && has_scsi (draft))
+    if (!model && !draft->profile->like_nova && kn_has_disk_on (draft, "scsi"))
         model = "virtio-scsi";
     return model || kn_frozen (draft, "scsi_model") ? kn_freeze (draft, "scsi_model", model) : NULL;
 }

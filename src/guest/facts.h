@@ -91,7 +91,7 @@ typedef struct {
 
     /* firmware files; NULL: libvirt finds them */
     const char *loader, *nvram_template, *secure_loader, *secure_nvram_template;
-    bool sev; /* AMD memory encryption */
+    bool sev, sev_es, sev_snp; /* AMD memory encryption, with encrypted registers, with integrity */
     guint sev_cbit, sev_reduced_bits;
     bool no_cpu_control;           /* cgroups cannot limit CPU here */
     const char *const *cpu_models; /* that libvirt knows; NULL: unknown */
@@ -125,6 +125,7 @@ typedef struct {
     const char *const *cache_modes; /* "file=writeback" */
     const char *discard;
     gint64 balloon_period_s;
+    guint tb_cache_mib; /* of translated code under TCG; 0: QEMU's default */
     guint pcie_ports, max_queues, rx_queue_size, tx_queue_size;
     const char *pointer_model;
     const char *disk_prefix;          /* of all device names; NULL: by bus */

@@ -11,6 +11,9 @@ static const KnRule rule_hidden
     = { "features.hidden", "The hypervisor's signature is hidden, as asked." };
 static const KnRule rule_pmu = { "features.pmu", "Performance counters are as asked." };
 
+static const KnRule rule_tb_cache
+    = { "features.tb-cache", "The cloud's configuration sets how much translated code is kept." };
+
 /* True if one of three says so; none of them can take it back (Nova 26.2, _set_features). */
 static KnSaid
 find_hidden (KnDraft *draft)
@@ -37,6 +40,17 @@ decide_pmu (KnDraft *draft, GError **error)
     return true;
 }
 
+static void
+decide_tb_cache (KnDraft *draft)
+{
+    if (!draft->profile->beyond_26 || draft->config->tb_cache_mib == 0 || draft->kvm
+        || !kn_host_has (draft, 8000000, 5000000))
+        return;
+    kn_because (draft, &rule_tb_cache, "config tb_cache_size");
+    kn_decide (draft, "features/tcg/tb-cache/@unit", "MiB");
+    kn_decide_number (draft, "features/tcg/tb-cache", draft->config->tb_cache_mib);
+}
+
 bool
 kn_decide_features (KnDraft *draft, GError **error)
 {
@@ -57,5 +71,6 @@ kn_decide_features (KnDraft *draft, GError **error)
         kn_because (draft, &rule_hidden, hidden.source);
         kn_decide (draft, "features/kvm/hidden/@state", "on");
     }
+    decide_tb_cache (draft);
     return decide_pmu (draft, error);
 }

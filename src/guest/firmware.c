@@ -26,6 +26,10 @@ static const KnRule rule_windows
     = { "firmware.windows", "This Windows wants UEFI and Secure Boot." };
 static const KnRule rule_machine_ide
     = { "firmware.machine-ide", "A disk was asked for on IDE, which q35 does not have." };
+static const KnRule rule_machine_old
+    = { "firmware.machine-old", "This Windows has no drivers for what is on q35." };
+static const KnRule rule_stateless
+    = { "firmware.stateless", "The firmware is to keep no variables, as asked." };
 static const KnRule rule_boot = { "firmware.boot", "The guest boots from its first disk." };
 static const KnRule rule_boot_menu = { "firmware.boot-menu", "The firmware shows its boot menu." };
 static const KnRule rule_kernel
@@ -94,13 +98,21 @@ wants_ide (const KnDraft *draft)
     return wants;
 }
 
+/* XP and 2003 have no drivers for what is on q35. */
+static bool
+is_for_pc (const KnDraft *draft)
+{
+    const KnOs *os = kn_draft_os (draft);
+    return os && strcmp (os->machine, "pc") == 0;
+}
+
 static const char *
 wish_machine (const KnDraft *draft)
 {
     KnSaid said = kn_property (draft, "hw_machine_type");
     if (said.text && *said.text)
         return said.text;
-    if (!draft->profile->like_nova && draft->x86 && wants_ide (draft))
+    if (!draft->profile->like_nova && draft->x86 && (wants_ide (draft) || is_for_pc (draft)))
         return "pc";
     return kn_default_machine (draft);
 }
@@ -241,6 +253,8 @@ decide_machine (KnDraft *draft)
         kn_because (draft, &rule_machine_frozen, "hardware identity");
     else if (!said.text && !draft->profile->like_nova && draft->x86 && wants_ide (draft))
         kn_because (draft, &rule_machine_ide, "hw_disk_bus");
+    else if (!said.text && !draft->profile->like_nova && draft->x86 && is_for_pc (draft))
+        kn_because (draft, &rule_machine_old, "os_version");
     else if (pinned || (!said.text && draft->host->default_q35 && !draft->profile->like_nova))
         kn_because (draft, &rule_machine_pinned, said.text ? said.source : NULL);
     else if (said.text)
@@ -381,13 +395,32 @@ decide_boot_menu (KnDraft *draft, GError **error)
     return true;
 }
 
+static bool
+decide_stateless (KnDraft *draft, GError **error)
+{
+    KnSaid said = kn_property (draft, "hw_firmware_stateless");
+    if (!draft->profile->beyond_26 || !kn_true (said))
+        return true;
+    if (!draft->uefi) {
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "%s is for UEFI, and this guest boots by BIOS (hw_firmware_type=uefi).",
+                       said.source);
+        return false;
+    }
+    if (!kn_require_host (draft, said, 8006000, 0, error))
+        return false;
+    kn_because (draft, &rule_stateless, said.source);
+    kn_decide (draft, "os/loader/@stateless", "yes");
+    return true;
+}
+
 bool
 kn_decide_firmware (KnDraft *draft, GError **error)
 {
     if (!check_machine (draft, error))
         return false;
     decide_machine (draft);
-    if (draft->uefi && !decide_uefi (draft, error))
+    if ((draft->uefi && !decide_uefi (draft, error)) || !decide_stateless (draft, error))
         return false;
 
     if (draft->facts->kernel_path)

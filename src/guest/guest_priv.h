@@ -30,6 +30,7 @@ typedef struct {
     bool clock_policies;     /* os_clock_policy, os_timezone, the guest's own offset */
     bool own_tpm_key;        /* TPM state without a key service */
     bool implied_firmware;   /* os_secure_boot=required brings UEFI and q35 */
+    bool beyond_26;          /* properties and defaults that are newer than Nova 26.2 */
     const char *machine;     /* family where nobody said one */
     const char *product, *manufacturer;
 } KnGuestProfile;
@@ -56,6 +57,7 @@ typedef struct {
 
     /* decided so far */
     bool host_known, kvm, x86, windows, q35, uefi, emulated, sev;
+    bool input_on_usb;                    /* tablet or keyboard */
     const char *arch, *machine, *os_kind; /* os_kind: "hvm" */
     struct KnSlots *slots;
     struct KnNumaTopology *numa; /* what the guest sees, NULL: nothing special */
@@ -75,6 +77,11 @@ KnSaid kn_spec (const KnDraft *draft, const char *name);
 bool kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error);
 bool kn_true (KnSaid said);
 bool kn_is (KnSaid said, const char *value);
+/* Whether the host's libvirt and QEMU are at least of these versions (4.7.0 is 4007000); an unknown one is. */
+bool kn_host_has (const KnDraft *draft, guint64 libvirt, guint64 qemu);
+/* The same for what somebody asked for. Errors: driver/UnsupportedHardware, which names both versions. */
+bool kn_require_host (const KnDraft *draft, KnSaid said, guint64 libvirt, guint64 qemu,
+                      GError **error);
 /* Reads a whole number as Nova does; 0 where nothing was said or it is no number (check.c refuses that first). */
 /* @value in the spelling of the property @name. */
 const char *kn_heard (const KnDraft *draft, const char *name, const char *value);
@@ -125,6 +132,7 @@ bool kn_decide_clock (KnDraft *draft, GError **error);      /* clock.c */
 bool kn_decide_disks (KnDraft *draft, GError **error);      /* disks.c */
 bool kn_decide_nics (KnDraft *draft, GError **error);       /* nics.c */
 bool kn_decide_devices (KnDraft *draft, GError **error);    /* devices.c */
+bool kn_decide_usb (KnDraft *draft, GError **error);        /* usb.c */
 bool kn_decide_addresses (KnDraft *draft, GError **error);  /* addresses.c */
 
 /* ---- hints (hints.c, specs.c) ---- */
@@ -140,6 +148,8 @@ const char *kn_default_machine (const KnDraft *draft);
 const char *kn_board_arch (const KnDraft *draft);
 bool kn_wants_windows_firmware (const KnDraft *draft);
 bool kn_wants_realtime (const KnDraft *draft);
+/* Whether the guest is to have no USB at all (usb.c). */
+bool kn_declines_usb (KnDraft *draft);
 void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);
 bool kn_decide_pages (KnDraft *draft, GError **error);
 
@@ -162,6 +172,7 @@ const char *kn_root_device (const KnDraft *draft); /* "vda", NULL: no root disk 
 /* A rescue image that names a device or a bus is attached last and booted from; any other takes the first place. */
 bool kn_is_stable_rescue (const KnDraft *draft);
 void kn_decide_boot_order (KnDraft *draft, const KnRule *rule);
+bool kn_has_disk_on (const KnDraft *draft, const char *bus);
 
 typedef struct {
     gint64 sockets, cores, threads;

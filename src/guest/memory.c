@@ -5,6 +5,7 @@
 #include "guest/guest_priv.h"
 
 static const KnRule rule_size = { "memory.size", "The flavor says how much." };
+static const KnRule rule_small = { "memory.small", "", true };
 static const KnRule rule_locked = { "memory.locked", "The memory must not be swapped." };
 static const KnRule rule_realtime = { "memory.realtime", "Real-time guests wait for no page." };
 static const KnRule rule_sev
@@ -45,12 +46,43 @@ kn_encryption_check (KnDraft *draft, bool *out_wanted, GError **error)
     return true;
 }
 
+/* Which of AMD's kinds. Nova takes a model that nothing switches on for nothing. */
+static bool
+choose_encryption_model (KnDraft *draft, bool wanted, KnSaid *out_said, GError **error)
+{
+    *out_said = (KnSaid){ NULL, NULL };
+    if (!draft->profile->beyond_26)
+        return true;
+    if (!kn_pick (draft, "hw_mem_encryption_model", out_said, error))
+        return false;
+    if (out_said->text && !wanted) {
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "%s has no effect without hw_mem_encryption=true.", out_said->source);
+        return false;
+    }
+    bool es = kn_is (*out_said, "amd-sev-es"), snp = kn_is (*out_said, "amd-sev-snp");
+    if (snp && !kn_true (kn_property (draft, "hw_firmware_stateless"))) {
+        kn_guest_fail (error, "api/StatelessFirmwareRequired",
+                       "%s is 'amd-sev-snp', which needs hw_firmware_stateless=true.",
+                       out_said->source);
+        return false;
+    }
+    bool lacks = (es && !draft->host->sev_es) || (snp && !draft->host->sev_snp);
+    if (!draft->host_known || !lacks)
+        return !snp || kn_require_host (draft, *out_said, 10005000, 9001000, error);
+    kn_guest_fail (error, "driver/InvalidRequest",
+                   "%s is '%s', but this host cannot encrypt memory that way.", out_said->source,
+                   out_said->text);
+    return false;
+}
+
 /* Nova builds an ordinary guest where the host cannot encrypt; we say so. */
 static bool
-choose_encryption (KnDraft *draft, GError **error)
+choose_encryption (KnDraft *draft, KnSaid *out_model, GError **error)
 {
     bool wanted = false;
-    if (!kn_encryption_check (draft, &wanted, error))
+    if (!kn_encryption_check (draft, &wanted, error)
+        || !choose_encryption_model (draft, wanted, out_model, error))
         return false;
     if (!wanted || !draft->host_known)
         return true;
@@ -80,25 +112,39 @@ decide_file_backing (KnDraft *draft)
     kn_decide (draft, "memoryBacking/discard", "");
 }
 
+/* Policies: no debugging, no shared keys, not to be sent, this platform only; 0x4 is encrypted registers. SNP's is its reserved
+ * bit and SMT allowed (AMD SEV and SEV-SNP firmware ABI). */
 static void
-decide_encryption (KnDraft *draft)
+decide_encryption (KnDraft *draft, KnSaid model)
 {
+    bool snp = kn_is (model, "amd-sev-snp"), es = kn_is (model, "amd-sev-es");
     kn_because (draft, &rule_sev, NULL);
     kn_decide (draft, "memoryBacking/locked", "");
-    kn_because (draft, &rule_launch, NULL);
-    kn_decide (draft, "launchSecurity/@type", "sev");
-    kn_decide (draft, "launchSecurity/policy", "0x0033");
+    kn_because (draft, &rule_launch, model.source);
+    kn_decide (draft, "launchSecurity/@type", snp ? "sev-snp" : "sev");
+    kn_decide (draft, "launchSecurity/policy", snp ? "0x30000" : es ? "0x0037" : "0x0033");
     kn_decide_number (draft, "launchSecurity/cbitpos", draft->host->sev_cbit);
     kn_decide_number (draft, "launchSecurity/reducedPhysBits", draft->host->sev_reduced_bits);
+}
+
+static void
+because_of_size (KnDraft *draft)
+{
+    const KnOs *os = draft->profile->like_nova ? NULL : kn_draft_os (draft);
+    kn_because (draft, &rule_size, "flavor");
+    if (os && draft->facts->memory_mib < os->min_memory_mib)
+        kn_because_of (draft, &rule_small, "flavor",
+                       "The flavor says how much; %s wants %u MiB at least.", os->title,
+                       os->min_memory_mib);
 }
 
 bool
 kn_decide_memory (KnDraft *draft, GError **error)
 {
-    KnSaid locked;
-    if (!choose_encryption (draft, error))
+    KnSaid locked, model;
+    if (!choose_encryption (draft, &model, error))
         return false;
-    kn_because (draft, &rule_size, "flavor");
+    because_of_size (draft);
     kn_decide_number (draft, "memory", (gint64)draft->facts->memory_mib * 1024);
     if (!kn_decide_pages (draft, error))
         return false;
@@ -110,7 +156,7 @@ kn_decide_memory (KnDraft *draft, GError **error)
     if (draft->config->file_backed_memory)
         decide_file_backing (draft);
     if (draft->sev)
-        decide_encryption (draft);
+        decide_encryption (draft, model);
     if (!kn_pick (draft, "hw_locked_memory", &locked, error))
         return false;
     if (kn_true (locked)) {

@@ -21,6 +21,9 @@ static const KnRule rule_model_frozen
 static const KnRule rule_qemu
     = { "nics.driver-qemu", "Without KVM the kernel's vhost cannot serve the card." };
 static const KnRule rule_queues = { "nics.queues", "One queue for each vCPU was asked for." };
+static const KnRule rule_no_queues
+    = { "nics.no-queues", "More queues need the kernel's vhost, which is for KVM." };
+static const KnRule rule_packed = { "nics.packed", "Packed queues were asked for." };
 static const KnRule rule_queue_size
     = { "nics.queue-size", "The cloud's configuration sets the queues' size." };
 static const KnRule rule_bandwidth = { "nics.bandwidth", "The flavor limits the bandwidth." };
@@ -63,6 +66,9 @@ static const struct {
     { "vhostuser", BACK_VHOSTUSER }, { "hw_veb", BACK_VF }, { "hostdev_physical", BACK_PF },
     { "macvtap", BACK_MACVTAP },
 };
+
+#define IGB_LIBVIRT 9003000
+#define IGB_QEMU 8000000
 
 static const char *const kvm_models[] = { "virtio", "ne2k_pci",   "pcnet",   "rtl8139", "e1000",
                                           "e1000e", "spapr-vlan", "vmxnet3", NULL };
@@ -108,6 +114,9 @@ check_model (const KnDraft *draft, const char *model, GError **error)
 {
     if (g_strv_contains (kvm_models, model) || (!draft->kvm && strcmp (model, "lan9118") == 0))
         return true;
+    if (draft->profile->beyond_26 && strcmp (model, "igb") == 0)
+        return kn_require_host (draft, (KnSaid){ model, "hw_vif_model" }, IGB_LIBVIRT, IGB_QEMU,
+                                error);
     kn_guest_fail (error, "driver/UnsupportedHardware",
                    "hw_vif_model is '%s', which %s guests do not have.", model,
                    draft->kvm ? "KVM" : "QEMU");
@@ -129,7 +138,9 @@ choose_model (Wiring *w, GError **error)
     KnSaid said = kn_property (draft, "hw_vif_model");
     bool driverless = draft->windows && !draft->profile->like_nova
                       && draft->facts->os.virtio == KN_GUEST_DRIVERS_ABSENT;
-    const char *model = said.text ? said.text : driverless ? "e1000e" : "virtio";
+    const KnOs *os = kn_draft_os (draft);
+    const char *own = os ? os->nic_model : "e1000e";
+    const char *model = said.text ? said.text : driverless ? own : "virtio";
     if (!said.text && draft->config->no_virtio_for_bridges)
         return true;
 
@@ -149,6 +160,11 @@ choose_model (Wiring *w, GError **error)
         kn_because (draft, &rule_model_said, said.source);
     else if (driverless)
         kn_because (draft, &rule_model_driverless, "inspection");
+    else if (os && os->predates_virtio && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+        kn_because_of (draft, &rule_model_windows, NULL,
+                       "Nobody named a card; %s is older than virtio, so it has a network only if "
+                       "the driver was put into the image (hw_vif_model=%s works without).",
+                       os->title, os->nic_model);
     else if (draft->windows && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because (draft, &rule_model_windows, NULL);
     else
@@ -167,6 +183,46 @@ choose_queues (Wiring *w, KnSaid *out_said, GError **error)
         return false;
     if (kn_true (*out_said) && draft->kvm && g_strcmp0 (w->model, "virtio") == 0)
         w->queues = most ? MIN (most, vcpus) : vcpus;
+    return true;
+}
+
+/* Nova leaves queues and packed rings out without a word where they cannot be. */
+static bool
+check_virtio_wish (const Wiring *w, KnSaid said, GError **error)
+{
+    if (!w->draft->profile->beyond_26 || !kn_true (said) || g_strcmp0 (w->model, "virtio") == 0)
+        return true;
+    kn_guest_fail (error, "api/InvalidRequest", "%s is for virtio cards, and this one is '%s'.",
+                   said.source, w->model ? w->model : "libvirt's default");
+    return false;
+}
+
+static void
+say_no_queues (const Wiring *w, KnSaid multiqueue)
+{
+    if (!w->draft->profile->beyond_26 || !kn_true (multiqueue) || w->queues)
+        return;
+    g_autofree char *path = g_strconcat (w->element, "/driver/@queues", NULL);
+    kn_because (w->draft, &rule_no_queues, multiqueue.source);
+    kn_leave_out (w->draft, path);
+}
+
+static bool
+say_packed (const Wiring *w, GError **error)
+{
+    KnDraft *draft = w->draft;
+    KnSaid said;
+    if (!draft->profile->beyond_26)
+        return true;
+    if (!kn_pick (draft, "hw_virtio_packed_ring", &said, error)
+        || !check_virtio_wish (w, said, error))
+        return false;
+    if (!kn_true (said))
+        return true;
+    if (!kn_require_host (draft, said, 6003000, 4002000, error))
+        return false;
+    kn_because (draft, &rule_packed, said.source);
+    say (w, "driver/@packed", "on");
     return true;
 }
 
@@ -333,9 +389,12 @@ write_nic (KnDraft *draft, const KnGuestNic *nic, gsize index, GError **error)
             return false;
         /* The driver of macvtap ports is made for virtio, whatever the image says. */
         say (&w, "model/@type", w.backend == BACK_MACVTAP ? "virtio" : w.model);
-        if (!choose_queues (&w, &multiqueue, error))
+        if (!choose_queues (&w, &multiqueue, error) || !check_virtio_wish (&w, multiqueue, error))
             return false;
         say_driver (&w, multiqueue);
+        say_no_queues (&w, multiqueue);
+        if (!say_packed (&w, error))
+            return false;
     }
     say_source (&w);
     say_target (&w);

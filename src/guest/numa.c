@@ -71,7 +71,9 @@ read_thread_policy (KnDraft *draft, Wishes *w, GError **error)
                        flavor.text);
         return false;
     }
-    w->thread_policy = flavor.text ? flavor.text : image.text;
+    /* "prefer" leaves it to the image; in Nova it beats the image without a word. */
+    bool open = !flavor.text || (!strict && !draft->profile->like_nova && image.text);
+    w->thread_policy = open ? image.text : flavor.text;
     return true;
 }
 
@@ -440,6 +442,48 @@ find_family (KnDraft *draft, const char *spec, const char *property, Family *out
     return true;
 }
 
+/* Nova passes over a node that the guest does not have, and over all of them where nothing asks for nodes. */
+static bool
+check_family_key (const char *key, const char *source, gsize n_cells, GError **error)
+{
+    gint64 index;
+    const KnGuestProperty *row
+        = strchr (key, ':') ? kn_guest_spec_find (key) : kn_guest_property_find (key);
+    if (!row || !(row->flags & KN_PROPERTY_FAMILY))
+        return true;
+    if (!kn_parse_int (strrchr (key, '.') + 1, 0, 65536, &index) || (gsize)index < n_cells)
+        return true;
+    if (n_cells == 0)
+        kn_guest_fail (error, "api/InvalidRequest", "%s %s has no effect without hw%cnuma_nodes.",
+                       source, key, strchr (key, ':') ? ':' : '_');
+    else
+        kn_guest_fail (error, "api/InvalidRequest",
+                       "%s %s is about a NUMA node that the guest does not have; it has %zu, "
+                       "counted from 0.",
+                       source, key, n_cells);
+    return false;
+}
+
+static bool
+check_families (const KnDraft *draft, gsize n_cells, GError **error)
+{
+    GHashTableIter iter;
+    gpointer key;
+    if (draft->profile->like_nova)
+        return true;
+    g_hash_table_iter_init (&iter, draft->properties);
+    while (g_hash_table_iter_next (&iter, &key, NULL))
+        if (!check_family_key (key, "image", n_cells, error))
+            return false;
+    if (!draft->facts->extra_specs)
+        return true;
+    g_hash_table_iter_init (&iter, draft->facts->extra_specs);
+    while (g_hash_table_iter_next (&iter, &key, NULL))
+        if (!check_family_key (key, "flavor", n_cells, error))
+            return false;
+    return true;
+}
+
 static KnSaid
 family_said (KnDraft *draft, const Family *family, gsize index)
 {
@@ -563,7 +607,7 @@ make_topology (KnDraft *draft, KnNumaTopology **out_topology, GError **error)
         return false;
     bool own = w.policy && strcmp (w.policy, "shared") != 0;
     if (!w.nodes && !w.page_kib && !own)
-        return true;
+        return check_families (draft, 0, error);
     if (draft->facts->vcpus > KN_CPUS_MAX) {
         kn_guest_fail (error, "claim/ComputeResourcesUnavailable",
                        "A guest with NUMA nodes or CPUs of its own can have %d vCPUs.",
@@ -581,7 +625,7 @@ make_topology (KnDraft *draft, KnNumaTopology **out_topology, GError **error)
     topology->emulator = w.emulator;
     topology->realtime = w.realtime;
     topology->said = w.nodes_said.text ? w.nodes_said : own ? w.policy_said : w.page_said;
-    if (!lay_out (draft, topology, &w, error))
+    if (!lay_out (draft, topology, &w, error) || !check_families (draft, topology->n_cells, error))
         return false;
     *out_topology = g_steal_pointer (&topology);
     return true;

@@ -8,10 +8,11 @@
 
 /* What later concepts build on is chosen first; then each writes its part of the domain. */
 static const KnConcept concepts[] = {
-    kn_choose_numa,  kn_hear_rescue_image, kn_choose_machine,  kn_choose_slots,
-    kn_decide_names, kn_decide_memory,     kn_decide_vcpus,    kn_decide_metadata,
-    kn_decide_cpu,   kn_decide_firmware,   kn_decide_features, kn_decide_clock,
-    kn_decide_disks, kn_decide_nics,       kn_decide_devices,  kn_decide_addresses,
+    kn_choose_numa,      kn_hear_rescue_image, kn_choose_machine,  kn_choose_slots,
+    kn_decide_names,     kn_decide_memory,     kn_decide_vcpus,    kn_decide_metadata,
+    kn_decide_cpu,       kn_decide_firmware,   kn_decide_features, kn_decide_clock,
+    kn_decide_disks,     kn_decide_nics,       kn_decide_devices,  kn_decide_usb,
+    kn_decide_addresses,
 };
 
 KnGuestPlan *

@@ -14,6 +14,7 @@ static const KnGuestProfile profiles[] = {
         .clock_policies = true,
         .own_tpm_key = true,
         .implied_firmware = true,
+        .beyond_26 = true,
         .machine = "q35",
         .manufacturer = "Kilonova",
         .product = "Kilonova Compute",

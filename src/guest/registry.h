@@ -35,6 +35,7 @@ enum {
     KN_PROPERTY_FAMILY = 1 << 2,    /* a number follows the name: hw_numa_cpus.0 */
     KN_PROPERTY_QUIET = 1 << 3,     /* shapes no XML; still checked */
     KN_PROPERTY_ANY_CASE = 1 << 4,  /* read as lower case, with other spellings */
+    KN_PROPERTY_LATER = 1 << 5,     /* newer than Nova 26.2, so nova-26 ignores it */
 };
 
 typedef struct {
@@ -43,6 +44,7 @@ typedef struct {
     const char *legacy; /* older name of the image property */
     KnPropertyType type;
     const char *const *values; /* ENUM: NULL-terminated */
+    const char *const *later;  /* those of them that Nova 26.2 does not know; NULL: none */
     gint64 min, max;           /* INT: what makes sense, both 0: any */
     KnPropertyWins wins;
     const char *conflict; /* EQUAL: stage and class of the error, as Nova names it */

@@ -124,6 +124,19 @@ bus_of_device (const struct KnSlots *slots, const char *device)
     return strcmp (device, "floppy") == 0 ? "fdc" : slots->disk_bus;
 }
 
+/* A LUN is passed through, so it has to be a device of the host; Nova writes one on a file, and libvirt refuses it. */
+static bool
+check_lun (const KnDraft *draft, const KnSlot *slot, GError **error)
+{
+    if (draft->profile->like_nova || strcmp (slot->device, "lun") != 0
+        || slot->disk->store == KN_GUEST_STORE_BLOCK)
+        return true;
+    kn_guest_fail (error, "block-devices/UnsupportedRescueDevice",
+                   "A disk is to be a lun, which only a block device of the host can be; this one "
+                   "is a file or on the network.");
+    return false;
+}
+
 static bool
 add_slot (KnDraft *draft, const KnGuestDisk *disk, GError **error)
 {
@@ -136,7 +149,7 @@ add_slot (KnDraft *draft, const KnGuestDisk *disk, GError **error)
     KnSlot slot = { .disk = disk, .device = default_device (disk) };
     slot.bus = find_bus (disk->bus) >= 0 ? disk->bus : bus_of_device (slots, slot.device);
     slot.boots = disk->role == KN_GUEST_DISK_ROOT || disk->is_root;
-    if (!name_slot (draft, &slot, error))
+    if (!check_lun (draft, &slot, error) || !name_slot (draft, &slot, error))
         return false;
     slots->slots[slots->n++] = slot;
     return true;
@@ -233,9 +246,8 @@ add_stable_rescue (KnDraft *draft, const KnGuestDisk *disk, GError **error)
                     .device = device,
                     .bus = bus ? bus : default_rescue_bus (draft, device),
                     .boots = true };
-    if (!check_rescue_place (draft, slot.device, slot.bus, error))
-        return false;
-    if (!name_slot (draft, &slot, error))
+    if (!check_rescue_place (draft, slot.device, slot.bus, error)
+        || !name_slot (draft, &slot, error))
         return false;
     slots->slots[slots->n++] = slot;
     return true;

@@ -4,7 +4,7 @@
  * Limits and wishes come from image and flavor. Among all splits of the vCPUs within the limits, the one that meets most
  * wishes wins; among equals Nova takes the one with most sockets (Nova 26.2, virt/hardware.py). Windows licences count
  * sockets, so kilonova-1 gives it the one with fewest. */
-#include "guest/guest_priv.h"
+#include "guest/numa.h"
 
 #define NO_LIMIT 65536
 
@@ -119,9 +119,15 @@ read_constraints (KnDraft *draft, Constraints *out, GError **error)
 
     if (!read_flavor (draft, flavor_wishes, &flavor_wish, error))
         return false;
-    if (exceeds (flavor_wish,
-                 out->max)) /* the image lowered the limit: the flavor's wish is void */
+    if (exceeds (flavor_wish, out->max)) {
+        if (!draft->profile->like_nova && !is_set (image_wish)) {
+            kn_guest_fail (error, "api/ImageVCPUTopologyRangeExceeded",
+                           "The flavor wishes for %s, above the limits (%s).",
+                           format (a, flavor_wish), format (b, out->max));
+            return false;
+        }
         flavor_wish = (KnTopology){ 0, 0, 0 };
+    }
     if (exceeds (image_wish, out->max)) {
         kn_guest_fail (error, "api/ImageVCPUTopologyRangeExceeded",
                        "The image wishes for %s, above the limits (%s).", format (a, image_wish),
@@ -199,6 +205,15 @@ find_said (const KnDraft *draft)
     return said;
 }
 
+/* A socket for each NUMA node, where the edition has as many and the vCPUs can be split so; 0: nothing to wish for. */
+static gint64
+sockets_for_numa (const KnDraft *draft, const Constraints *limits)
+{
+    gint64 n = draft->numa ? (gint64)draft->numa->n_cells : 0;
+    bool fits = n > 1 && n <= limits->max.sockets && draft->facts->vcpus % (guint64)n == 0;
+    return fits && (gint64)draft->facts->vcpus / n <= limits->max.cores ? n : 0;
+}
+
 bool
 kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said, GError **error)
 {
@@ -208,6 +223,8 @@ kn_topology_choose (KnDraft *draft, KnTopology *out_topology, KnSaid *out_said, 
     bool few = draft->windows && draft->profile->windows_one_socket;
     if (!read_constraints (draft, &limits, error))
         return false;
+    if (few && !is_set (limits.wish))
+        limits.wish.sockets = sockets_for_numa (draft, &limits);
     if (!find_best (vcpus, &limits, few, out_topology)) {
         kn_guest_fail (error, "driver/ImageVCPULimitsRangeImpossible",
                        "%" G_GINT64_FORMAT " vCPUs cannot be split within the limits (%s).", vcpus,

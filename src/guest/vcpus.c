@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const KnRule rule_vcpus = { "vcpus.count", "The flavor says how many." };
+static const KnRule rule_few = { "vcpus.few", "", true };
 static const KnRule rule_shared
     = { "vcpus.shared-set",
         "The cloud's configuration keeps other host CPUs for guests that own theirs." };
@@ -17,6 +18,7 @@ static const KnRule rule_float
     = { "vcpus.float", "The vCPU stays on the host's NUMA node that holds its memory." };
 static const KnRule rule_emulator
     = { "vcpus.emulator", "QEMU's own threads run where they disturb least." };
+static const KnRule rule_iothread = { "vcpus.iothread", "Disks are served by one thread." };
 static const KnRule rule_realtime = { "vcpus.realtime", "These vCPUs are scheduled in real time." };
 static const KnRule rule_pages
     = { "vcpus.pages", "The memory is backed by pages of the size asked for." };
@@ -110,6 +112,10 @@ decide_emulator (KnDraft *draft)
     kn_because (draft, &rule_emulator,
                 topology->emulator ? "flavor hw:emulator_threads_policy" : NULL);
     decide_cpus (draft, "cputune/emulatorpin/@cpuset", &cpus);
+    if (draft->profile->beyond_26) {
+        kn_decide (draft, "cputune/iothreadpin/@iothread", "1");
+        decide_cpus (draft, "cputune/iothreadpin/@cpuset", &cpus);
+    }
 }
 
 static bool
@@ -206,8 +212,16 @@ kn_decide_pages (KnDraft *draft, GError **error)
 bool
 kn_decide_vcpus (KnDraft *draft, GError **error)
 {
+    const KnOs *os = draft->profile->like_nova ? NULL : kn_draft_os (draft);
     kn_because (draft, &rule_vcpus, "flavor");
+    if (os && draft->facts->vcpus < os->min_vcpus)
+        kn_because_of (draft, &rule_few, "flavor",
+                       "The flavor says how many; %s wants %u at least.", os->title, os->min_vcpus);
     kn_decide_number (draft, "vcpu", draft->facts->vcpus);
+    if (draft->profile->beyond_26) {
+        kn_because (draft, &rule_iothread, NULL);
+        kn_decide (draft, "iothreads", "1");
+    }
     if (draft->numa)
         decide_topology (draft);
     else if (draft->config->cpu_shared_set) {
