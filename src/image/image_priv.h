@@ -191,6 +191,16 @@ GPtrArray *kn_image_query_run (const KnImageQuery *query, KnDb *db, const KnAuth
                                bool *out_more, GError **error);
 
 /* Handlers, one group a file. */
+bool kn_metadef_api_schema (KnRequest *req, GError **error);
+bool kn_metadef_api_list (KnRequest *req, GError **error);
+bool kn_metadef_api_show (KnRequest *req, GError **error);
+bool kn_metadef_api_properties (KnRequest *req, GError **error);
+bool kn_metadef_api_property (KnRequest *req, GError **error);
+bool kn_metadef_api_associations (KnRequest *req, GError **error);
+bool kn_metadef_api_empty (KnRequest *req, GError **error);
+bool kn_metadef_api_missing (KnRequest *req, GError **error);
+bool kn_metadef_api_types (KnRequest *req, GError **error);
+bool kn_metadef_api_refuse (KnRequest *req, GError **error);
 bool kn_image_api_versions (KnRequest *req, GError **error);
 bool kn_image_api_schema (KnRequest *req, GError **error);
 bool kn_image_api_no_id (KnRequest *req, GError **error);

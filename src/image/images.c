@@ -90,6 +90,8 @@ fault_status (const GError *error)
 
 #define BODY_MAX (256 * KIB)
 #define IMAGE "/v2/images/{id}"
+#define METADEFS "/v2/metadefs"
+#define SPACE METADEFS "/namespaces/{namespace}"
 
 static const KnRoute routes[] = {
     { "GET", "/", kn_image_api_versions, KN_ROLE_NONE, KN_INLINE, .data = "300" },
@@ -123,6 +125,39 @@ static const KnRoute routes[] = {
     { "PUT", IMAGE "/members/{member}", kn_image_api_member_update, KN_ROLE_MEMBER, KN_WORKER,
       BODY_MAX },
     { "DELETE", IMAGE "/members/{member}", kn_image_api_member_delete, KN_ROLE_MEMBER, KN_WORKER },
+
+    { "GET", "/v2/schemas/metadefs/{name}", kn_metadef_api_schema, KN_ROLE_READER, KN_INLINE },
+    { "GET", METADEFS "/resource_types", kn_metadef_api_types, KN_ROLE_READER, KN_INLINE },
+    { "GET", METADEFS "/namespaces", kn_metadef_api_list, KN_ROLE_READER, KN_INLINE },
+    { "POST", METADEFS "/namespaces", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "GET", SPACE, kn_metadef_api_show, KN_ROLE_READER, KN_INLINE },
+    { "PUT", SPACE, kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE, kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/resource_types", kn_metadef_api_associations, KN_ROLE_READER, KN_INLINE },
+    { "POST", SPACE "/resource_types", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/resource_types/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/properties", kn_metadef_api_properties, KN_ROLE_READER, KN_INLINE },
+    { "POST", SPACE "/properties", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/properties", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/properties/{name}", kn_metadef_api_property, KN_ROLE_READER, KN_INLINE },
+    { "PUT", SPACE "/properties/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE,
+      BODY_MAX },
+    { "DELETE", SPACE "/properties/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/objects", kn_metadef_api_empty, KN_ROLE_READER, KN_INLINE, .data = "objects" },
+    { "POST", SPACE "/objects", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/objects", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/objects/{name}", kn_metadef_api_missing, KN_ROLE_READER, KN_INLINE,
+      .data = "object" },
+    { "PUT", SPACE "/objects/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/objects/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/tags", kn_metadef_api_empty, KN_ROLE_READER, KN_INLINE, .data = "tags" },
+    { "POST", SPACE "/tags", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/tags", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
+    { "GET", SPACE "/tags/{name}", kn_metadef_api_missing, KN_ROLE_READER, KN_INLINE,
+      .data = "tag" },
+    { "POST", SPACE "/tags/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "PUT", SPACE "/tags/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE, BODY_MAX },
+    { "DELETE", SPACE "/tags/{name}", kn_metadef_api_refuse, KN_ROLE_READER, KN_INLINE },
 };
 
 KnImages *
