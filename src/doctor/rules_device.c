@@ -126,17 +126,13 @@ check_tpm (KnExam *exam, const KnSubject *subject)
     bool there = kn_definition_first (definition, "devices/tpm") != NULL;
     bool other = there && !kn_definition_is (definition, "devices/tpm/backend/@type", "emulator");
 
-    if (!kn_subject_is_windows (subject) || !wants.wants_tpm || !definition || other
+    if (!kn_subject_is_windows (subject) || !wants.needs_tpm || !definition || other
         || (there && (!version || strcmp (version, "2.0") == 0)))
         return;
     KnFinding *finding = kn_exam_find (
         exam, there ? "Windows %s needs a TPM 2.0 and has a TPM %s." : "Windows %s has no TPM%s.",
         subject->os.version, there ? version : "");
     kn_finding_show (finding, subject, "devices/tpm/backend/@version");
-    if (!wants.needs_uefi) {
-        finding->severity = KN_SEVERITY_NOTICE;
-        finding->confidence = MIN (finding->confidence, KN_CONFIDENCE_MEDIUM);
-    }
     if (there) {
         kn_finding_set (finding, subject, "devices/tpm/@model", "tpm-crb");
         kn_finding_set (finding, subject, "devices/tpm/backend/@version", "2.0");

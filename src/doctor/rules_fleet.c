@@ -74,9 +74,10 @@ check_shared (KnExam *exam, const KnFleet *fleet)
             g_autofree char *key = source ? source_key (subject, source) : NULL;
             const KnSubject *other = key ? g_hash_table_lookup (owners, key) : NULL;
 
-            if (other && other != subject)
+            if (other && other != subject) {
                 report_pair (exam, subject, other, source);
-            else if (key)
+                report_pair (exam, other, subject, source);
+            } else if (key)
                 g_hash_table_insert (owners, g_steal_pointer (&key), (gpointer)subject);
         }
     }

@@ -102,41 +102,33 @@ is_secure (const KnDefinition *definition)
 }
 
 static bool
-wants_firmware (const KnSubject *subject, KnWindowsWants *out_wants)
+needs_uefi (const KnSubject *subject)
 {
-    *out_wants = kn_windows_wants (subject->os.version, NULL);
     return kn_subject_is_windows (subject) && kn_subject_definition (subject)
-           && out_wants->wants_uefi;
+           && kn_windows_wants (subject->os.version, NULL).needs_uefi;
 }
 
 static void
 check_uefi (KnExam *exam, const KnSubject *subject)
 {
-    KnWindowsWants wants;
-
-    if (!wants_firmware (subject, &wants) || is_uefi (kn_subject_definition (subject)))
+    if (!needs_uefi (subject) || is_uefi (kn_subject_definition (subject)))
         return;
     KnFinding *finding = kn_exam_find (exam, "Windows %s runs under BIOS.", subject->os.version);
     kn_finding_show (finding, subject, "os/@firmware");
     kn_finding_show (finding, subject, "os/loader");
-    if (!wants.needs_uefi)
-        finding->severity = KN_SEVERITY_NOTICE;
 }
 
 static void
 check_secure (KnExam *exam, const KnSubject *subject)
 {
     const KnDefinition *definition = kn_subject_definition (subject);
-    KnWindowsWants wants;
 
-    if (!wants_firmware (subject, &wants) || !is_uefi (definition) || is_secure (definition))
+    if (!needs_uefi (subject) || !is_uefi (definition) || is_secure (definition))
         return;
     KnFinding *finding
         = kn_exam_find (exam, "Windows %s runs without Secure Boot.", subject->os.version);
     kn_finding_show (finding, subject, "os/loader/@secure");
     kn_finding_show (finding, subject, "os/loader");
-    if (!wants.needs_uefi)
-        finding->severity = KN_SEVERITY_NOTICE;
 }
 
 static const KnDoctorRule rows[] = {

@@ -20,8 +20,7 @@ typedef struct {
     bool known;                 /* the version is */
     bool no_hyperv;             /* XP and 2003 use no Hyper-V features */
     bool old;                   /* before 7 and 2008 R2: no synthetic timers */
-    bool needs_uefi;            /* Windows 11 */
-    bool wants_uefi, wants_tpm; /* is certified with them */
+    bool needs_uefi, needs_tpm; /* Windows 11 */
     guint max_sockets;          /* 0: not known */
     guint sure_sockets;         /* that no edition of a client version goes beyond; 0: not known */
 } KnWindowsWants;

@@ -20,9 +20,8 @@ kn_windows_wants (const char *version, const char *edition)
         .known = true,
         .no_hyperv = os->hyperv == '\0',
         .old = os->hyperv <= 'A',
-        .needs_uefi = os->secure_boot == KN_OS_REQUIRED || os->tpm == KN_OS_REQUIRED,
-        .wants_uefi = os->secure_boot >= KN_OS_WANTED,
-        .wants_tpm = os->tpm >= KN_OS_WANTED,
+        .needs_uefi = os->secure_boot == KN_OS_REQUIRED,
+        .needs_tpm = os->tpm == KN_OS_REQUIRED,
         .max_sockets = kn_os_max_sockets (os, edition),
         .sure_sockets = os->server ? 0 : CLIENT_SOCKETS,
     };
