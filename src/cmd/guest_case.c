@@ -407,6 +407,15 @@ add_local (KnGuestCase *c, KnGuestDiskRole role, const json_t *config, const cha
     put_in_store (c, disk, config, file);
 }
 
+static void
+add_root (KnGuestCase *c, const json_t *object, const json_t *config)
+{
+    const char *format = get_text (c, json_object_get (object, "image"), "disk_format");
+    add_local (c, KN_GUEST_DISK_ROOT, config, "disk", NULL);
+    if (g_strcmp0 (format, "iso") == 0 && c->facts.n_disks > 0)
+        c->disks[c->facts.n_disks - 1].device = "cdrom";
+}
+
 /* A blank local disk that the user asked for takes the place of the flavor's ephemeral or swap disk. */
 static void
 add_blank_disks (KnGuestCase *c, const json_t *object, const json_t *config)
@@ -526,7 +535,7 @@ read_disks (KnGuestCase *c, const json_t *object)
 
     c->facts.disks = c->disks;
     if (alone || !has_root_volume (volumes))
-        add_local (c, KN_GUEST_DISK_ROOT, config, "disk", NULL);
+        add_root (c, object, config);
     if (!alone)
         add_blank_disks (c, object, config);
     add_config_drive (c, config, alone ? "disk.config.rescue" : "disk.config");

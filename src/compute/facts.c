@@ -155,6 +155,16 @@ gather_host (KnServerFacts *f, KnVirtHost *host, GError **error)
     return true;
 }
 
+/* An ISO image is a CD-ROM to the guest. */
+static void
+mark_iso_root (KnServerFacts *f)
+{
+    const char *format = g_hash_table_lookup (f->image_properties, "disk_format");
+
+    if (g_strcmp0 (format, "iso") == 0)
+        g_array_index (f->disks, KnGuestDisk, 0).device = "cdrom";
+}
+
 static bool
 gather_said (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
 {
@@ -176,6 +186,7 @@ gather_said (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
             g_hash_table_insert (f->image_properties,
                                  g_strdup ((char *)key + strlen (IMAGE_PREFIX)), g_strdup (value));
 
+    mark_iso_root (f);
     f->server_properties = kn_server_properties (user);
     f->facts.image_properties = f->image_properties;
     f->facts.server_properties = f->server_properties;

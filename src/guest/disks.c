@@ -16,9 +16,11 @@ static const KnRule rule_bus_frozen
     = { "disks.bus-frozen",
         "The bus was frozen at the first start; the guest's drivers were set up for it." };
 static const KnRule rule_bus_disk = { "disks.bus-asked", "The bus was asked for with this disk." };
-static const KnRule rule_cdrom
-    = { "disks.cdrom",
-        "Linux kernels for clouds read CD-ROMs by virtio-scsi, Windows by SATA; q35 has no IDE." };
+static const KnRule rule_cdrom = {
+    "disks.cdrom",
+    "Linux kernels for clouds read CD-ROMs by virtio-scsi, Windows and installers by SATA; q35 has "
+    "no IDE."
+};
 static const KnRule rule_source = { "disks.source", "The disk was made ready for this guest." };
 static const KnRule rule_cache
     = { "disks.cache",

@@ -37,7 +37,7 @@ typedef struct {
     const char *serial; /* volume id, or NULL */
 
     KnGuestStore store;
-    const char *device;       /* "disk", "cdrom", "lun"; NULL: by rule */
+    const char *device;       /* "disk", "cdrom" (of an ISO image too), "lun"; NULL: by rule */
     const char *bus;          /* asked for with this disk; NULL: by rule */
     const char *const *hosts; /* RBD monitors "10.0.0.1:6789", NULL-terminated */
     const char *auth_user, *auth_secret_type, *auth_secret_uuid;

@@ -38,7 +38,19 @@ check_bus (const KnDraft *draft, KnSaid said, GError **error)
     return false;
 }
 
-/* Cloud kernels of Linux have no AHCI driver, and Windows has no virtio-scsi driver before one is installed; q35 has no IDE. */
+/* An ISO image that the guest boots from: an installer, whatever system it is for. */
+static bool
+boots_from_iso (const KnDraft *draft)
+{
+    for (gsize i = 0; i < draft->facts->n_disks; i++)
+        if (draft->facts->disks[i].role == KN_GUEST_DISK_ROOT
+            && g_strcmp0 (draft->facts->disks[i].device, "cdrom") == 0)
+            return true;
+    return false;
+}
+
+/* Cloud kernels of Linux have no AHCI driver, and Windows has no virtio-scsi driver before one is installed; installers have AHCI;
+ * q35 has no IDE. */
 static const char *
 default_cdrom_bus (const KnDraft *draft)
 {
@@ -48,7 +60,7 @@ default_cdrom_bus (const KnDraft *draft)
         return "scsi";
     if (!draft->q35)
         return "ide";
-    if (draft->profile->like_nova || draft->windows)
+    if (draft->profile->like_nova || draft->windows || boots_from_iso (draft))
         return "sata";
     return "scsi";
 }
@@ -107,11 +119,13 @@ name_slot (const KnDraft *draft, KnSlot *slot, GError **error)
     return false;
 }
 
+/* Nova 26.2 makes a plain disk of an ISO image (its bug 2054446). */
 static const char *
-default_device (const KnGuestDisk *disk)
+default_device (const KnDraft *draft, const KnGuestDisk *disk)
 {
     const char *const known[] = { "disk", "cdrom", "floppy", "lun", NULL };
-    if (disk->device)
+    bool plain = disk->role == KN_GUEST_DISK_ROOT && draft->profile->like_nova;
+    if (disk->device && !plain)
         return g_strv_contains (known, disk->device) ? disk->device : "disk";
     return disk->role == KN_GUEST_DISK_CONFIG ? "cdrom" : "disk";
 }
@@ -146,7 +160,7 @@ add_slot (KnDraft *draft, const KnGuestDisk *disk, GError **error)
                        "A guest can have %d disks at most.", KN_MAX_SLOTS);
         return false;
     }
-    KnSlot slot = { .disk = disk, .device = default_device (disk) };
+    KnSlot slot = { .disk = disk, .device = default_device (draft, disk) };
     slot.bus = find_bus (disk->bus) >= 0 ? disk->bus : bus_of_device (slots, slot.device);
     slot.boots = disk->role == KN_GUEST_DISK_ROOT || disk->is_root;
     if (!check_lun (draft, &slot, error) || !name_slot (draft, &slot, error))
