@@ -6,6 +6,9 @@
 #include "guest/guest_priv.h"
 #include "guest/numa.h"
 
+/* What is said may be long; a sentence about it is not. */
+#define MAX_SENTENCE 1500
+
 const KnGuestConfig kn_guest_config_default = {
     .vnc = true,
     .spice_agent = true,
@@ -25,7 +28,10 @@ kn_guest_fail (GError **error, const char *stage_and_class, const char *format, 
     va_start (args, format);
     g_autofree char *sentence = g_strdup_vprintf (format, args);
     va_end (args);
-    kn_error_public_type (error, KN_ERROR_BAD_REQUEST, stage_and_class, "%s", sentence);
+    if (strlen (sentence) > MAX_SENTENCE)
+        sentence[MAX_SENTENCE] = '\0';
+    g_autofree char *whole = g_utf8_make_valid (sentence, -1);
+    kn_error_public_type (error, KN_ERROR_BAD_REQUEST, stage_and_class, "%s", whole);
 }
 
 const char *

@@ -136,6 +136,19 @@ looks_like_page (const char *text)
                || strcmp (unit, "bit") == 0);
 }
 
+/* XML has no place for control characters, and no name or version holds one. */
+static bool
+is_plain_text (const char *text)
+{
+    gsize len = strlen (text);
+    if (len > 4096 || !g_utf8_validate (text, (gssize)len, NULL))
+        return false;
+    for (gsize i = 0; i < len; i++)
+        if (g_ascii_iscntrl (text[i]))
+            return false;
+    return true;
+}
+
 static bool
 is_int_of (const KnGuestProperty *row, const char *value)
 {
@@ -166,7 +179,7 @@ is_allowed (const KnGuestProperty *row, const char *value)
     case KN_PROPERTY_N:
         break;
     }
-    return strlen (value) <= 4096;
+    return is_plain_text (value);
 }
 
 static char *
@@ -200,7 +213,7 @@ describe_allowed (const KnGuestProperty *row)
     case KN_PROPERTY_N:
         break;
     }
-    return g_strdup ("text of up to 4096 bytes");
+    return g_strdup ("text of up to 4096 bytes without control characters");
 }
 
 bool
