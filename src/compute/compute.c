@@ -3,6 +3,7 @@
 #include "compute/compute_priv.h"
 
 #include "base/error.h"
+#include "compute/clock.h"
 #include "compute/discovery.h"
 #include "compute/events.h"
 #include "compute/flavor.h"
@@ -74,6 +75,7 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     g_autoptr (KnCompute) compute = g_new0 (KnCompute, 1);
 
     g_mutex_init (&compute->reconciling);
+    compute->clock_news = kn_clock_news_new ();
     compute->db = options->db;
     compute->jobs = options->jobs;
     compute->virt = options->virt;
@@ -95,6 +97,16 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     return g_steal_pointer (&compute);
 }
 
+/* What was heard in the last seconds is not lost. */
+static void
+settle_clocks (KnCompute *compute)
+{
+    KnDb *db = compute->db != NULL ? kn_compute_db (compute, NULL) : NULL;
+
+    if (db != NULL)
+        kn_clock_settle_all (compute, db);
+}
+
 void
 kn_compute_free (KnCompute *compute)
 {
@@ -102,6 +114,8 @@ kn_compute_free (KnCompute *compute)
         return;
     if (compute->news != NULL)
         g_thread_pool_free (compute->news, true, true);
+    settle_clocks (compute);
+    kn_clock_news_free (compute->clock_news);
     if (compute->routes != NULL)
         g_array_unref (compute->routes);
     g_mutex_clear (&compute->reconciling);

@@ -20,6 +20,7 @@ struct KnCompute {
     GThreadPool *news;   /* one worker for what libvirt tells */
     KnSkewRounds *skews; /* from kn_compute_start() to kn_compute_stop() */
     KnSkewPlan skew_plan;
+    struct KnClockNews *clock_news;
 };
 
 /* The context of a request on one of our routes. */

@@ -5,12 +5,19 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "compute/clock.h"
 #include "compute/host.h"
 #include "compute/reconcile.h"
 
+typedef enum {
+    NEWS_HOST,  /* it came */
+    NEWS_STATE, /* of a domain */
+    NEWS_CLOCK  /* a guest has set its own; .host is NULL */
+} NewsKind;
+
 typedef struct {
-    char *host;
-    char *server; /* NULL: the host itself came */
+    NewsKind kind;
+    char *host, *server;
 } News;
 
 static void
@@ -29,7 +36,9 @@ handle (KnCompute *compute, const News *news, GError **error)
 
     if (db == NULL)
         return false;
-    if (news->server != NULL)
+    if (news->kind == NEWS_CLOCK)
+        return kn_server_clock_settle (compute, db, news->server, error);
+    if (news->kind == NEWS_STATE)
         return kn_reconcile_server (compute, db, news->host, news->server, error);
 
     return kn_host_note_up (db, news->host, error)
@@ -54,10 +63,11 @@ kn_compute_news_new (KnCompute *compute, GError **error)
 }
 
 static void
-push (KnCompute *compute, const char *host, const char *server)
+push (KnCompute *compute, NewsKind kind, const char *host, const char *server)
 {
     News *news = g_new0 (News, 1);
 
+    news->kind = kind;
     news->host = g_strdup (host);
     news->server = g_strdup (server);
     (void)g_thread_pool_push (compute->news, news, NULL);
@@ -67,7 +77,45 @@ static void
 on_domain_state (gpointer data, const char *host, const char *uuid, KnDomainState state,
                  const char *reason)
 {
-    push (data, host, uuid);
+    push (data, NEWS_STATE, host, uuid);
+}
+
+typedef struct {
+    KnCompute *compute;
+    char *server;
+} Settle;
+
+static gboolean
+settle_clock (gpointer data)
+{
+    const Settle *settle = data;
+
+    push (settle->compute, NEWS_CLOCK, NULL, settle->server);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+settle_free (gpointer data)
+{
+    Settle *settle = data;
+
+    g_free (settle->server);
+    g_free (settle);
+}
+
+/* The event thread runs the main context that the time-out is for. */
+static void
+on_rtc_change (gpointer data, const char *host, const char *uuid, gint64 offset_s)
+{
+    KnCompute *compute = data;
+    Settle *settle;
+
+    if (!kn_clock_news_hear (compute->clock_news, uuid, offset_s))
+        return;
+    settle = g_new (Settle, 1);
+    *settle = (Settle){ compute, g_strdup (uuid) };
+    (void)g_timeout_add_full (G_PRIORITY_DEFAULT, KN_CLOCK_SETTLE_MS, settle_clock, settle,
+                              settle_free);
 }
 
 /* The agent has come: what it has to say is not waited for until the next round. */
@@ -89,7 +137,7 @@ on_host_state (gpointer data, const char *host, bool up, const char *why)
     else
         kn_log (KN_LOG_WARNING, "a compute host is away", "host", host, "why", why, NULL);
     if (up)
-        push (data, host, NULL);
+        push (data, NEWS_HOST, host, NULL);
 }
 
 KnVirtEvents
@@ -98,6 +146,7 @@ kn_compute_virt_events (KnCompute *compute)
     return (KnVirtEvents){
         .domain_state = on_domain_state,
         .agent = on_agent,
+        .rtc_change = on_rtc_change,
         .host_state = on_host_state,
         .data = compute,
     };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "compute/clock_store.h"
 #include "compute/json_table.h"
 #include "virt/volume.h"
 
@@ -197,6 +198,19 @@ gather_said (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
 }
 
 static bool
+gather_clock (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
+{
+    g_autoptr (KnClockRow) row = kn_store_clock_load (db, server->uuid, error);
+
+    if (row == NULL)
+        return false;
+    f->facts.has_rtc_offset = row->has_offset;
+    f->facts.rtc_offset_s = row->offset_s;
+
+    return true;
+}
+
+static bool
 gather_frozen (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
 {
     KnServerPlan plan = { 0 };
@@ -238,8 +252,6 @@ gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirt
     f->facts.flavor_name = server->flavor_name;
     f->facts.console_log = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, console));
     f->facts.vnc_listen = kn_config_string (compute->config, "compute.vnc_listen");
-    f->facts.has_rtc_offset = server->has_rtc_offset;
-    f->facts.rtc_offset_s = server->rtc_offset_s;
     f->facts.profile = server->profile;
     f->facts.cloud_id = compute->cloud_id;
     f->facts.product_version = KN_VERSION;
@@ -258,8 +270,8 @@ kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVi
     f->facts.extra_specs = f->extra_specs;
 
     return f->extra_specs != NULL && gather_said (f, db, server, error)
-           && gather_nics (f, db, server, error) && gather_host (f, host, error)
-           && gather_frozen (f, db, server, error);
+           && gather_clock (f, db, server, error) && gather_nics (f, db, server, error)
+           && gather_host (f, host, error) && gather_frozen (f, db, server, error);
 }
 
 void

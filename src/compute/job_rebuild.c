@@ -4,6 +4,7 @@
 #include "compute/profile_store.h"
 #include "compute/server_work.h"
 
+#include "compute/clock.h"
 #include "virt/volume.h"
 
 static bool
@@ -13,6 +14,17 @@ step_power_off (KnJob *job, gpointer data, GError **error)
 
     return kn_server_work_begin (&work, job, data, error)
            && (!work.alive || kn_server_power_off (&work, error));
+}
+
+/* The new disk's guest sets its clock anew, unless it comes with what its image says. */
+static bool
+renew_clock (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+    g_autoptr (GHashTable) system = kn_store_meta_load (work->db, KN_META_SYSTEM, id, error);
+
+    return system != NULL && kn_server_clock_settle (work->compute, work->db, id, error)
+           && kn_server_clock_from_image (work->db, id, system, error);
 }
 
 /* The old disk goes, and with it the claim on the old image's bytes and the hardware identity that its guest knew. */
@@ -31,7 +43,7 @@ step_wipe (KnJob *job, gpointer data, GError **error)
     if (!kn_volume_delete_all (work.host, id, error)
         || !kn_domain_undefine (work.host, id, KN_UNDEFINE_ALL, error)
         || !kn_store_server_set_plan (work.db, id, &(KnServerPlan){ 0 }, error)
-        || !kn_store_profile_clear (work.db, id, error))
+        || !kn_store_profile_clear (work.db, id, error) || !renew_clock (&work, error))
         return false;
     if (old_image == NULL || g_strcmp0 (old_image, work.server->image_ref) == 0)
         return true;

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "compute/clock.h"
 #include "compute/history_store.h"
 #include "compute/host_boot_store.h"
 #include "compute/server_store.h"
@@ -38,6 +39,19 @@ follow (KnDb *db, const KnServer *server, KnDomainState state, GError **error)
     return true;
 }
 
+/* What a guest did to its clock while nobody listened. A QEMU that does not answer is no reason to stop. */
+static void
+look_at_clock (KnCompute *compute, KnDb *db, KnVirtHost *host, const KnServer *server,
+               KnDomainState state)
+{
+    g_autoptr (GError) error = NULL;
+
+    if ((state == KN_DOMAIN_RUNNING || state == KN_DOMAIN_PAUSED)
+        && !kn_server_clock_reconcile (compute, db, server, host, &error))
+        kn_log (KN_LOG_WARNING, "cannot look at a guest's clock", "server", server->uuid, "why",
+                error->message, NULL);
+}
+
 bool
 kn_reconcile_server (KnCompute *compute, KnDb *db, const char *host_name, const char *id,
                      GError **error)
@@ -59,8 +73,13 @@ kn_reconcile_server (KnCompute *compute, KnDb *db, const char *host_name, const 
     if (!kn_jobs_pending (db, id, &pending, error))
         return false;
 
-    return pending
-           || (kn_domain_load_state (host, id, &state, error) && follow (db, server, state, error));
+    if (pending)
+        return true;
+    if (!kn_domain_load_state (host, id, &state, error))
+        return false;
+    look_at_clock (compute, db, host, server, state);
+
+    return follow (db, server, state, error);
 }
 
 typedef struct {
@@ -159,6 +178,7 @@ reconcile_record (KnCompute *compute, KnDb *db, KnVirtHost *host, const KnServer
     if (host_rebooted && server->vm == KN_VM_ACTIVE
         && (state == KN_DOMAIN_NONE || state == KN_DOMAIN_SHUTOFF || state == KN_DOMAIN_SAVED))
         return start_again (compute, db, server, error);
+    look_at_clock (compute, db, host, server, state);
 
     return follow (db, server, state, error);
 }

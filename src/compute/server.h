@@ -92,8 +92,6 @@ typedef struct {
     const char *flavor_id, *flavor_name, *key_type, *admin_pass, *profile;
     const char *extra_specs; /* JSON object of strings */
     gint64 swap_mib;
-    bool has_rtc_offset;
-    gint64 rtc_offset_s;
 } KnServer;
 
 void kn_server_free (KnServer *server);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/util.h"
+#include "compute/clock.h"
 #include "compute/facts.h"
 #include "compute/json_table.h"
 #include "compute/keypair.h"
@@ -241,6 +242,7 @@ insert_server (Create *c, KnDb *db, KnServer *s, GError **error)
     if (!kn_store_server_insert (db, s, error)
         || !kn_store_meta_insert_all (db, KN_META_SYSTEM, s->uuid, c->system_metadata, error)
         || !kn_store_meta_insert_all (db, KN_META_USER, s->uuid, c->spec.metadata, error)
+        || !kn_server_clock_from_image (db, s->uuid, c->system_metadata, error)
         || !kn_store_root_disk_set (db, s, error)
         || !kn_image_use_add (db, s->image_ref, s->uuid, error))
         return false;

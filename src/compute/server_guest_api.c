@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "base/util.h"
+#include "compute/clock_store.h"
 #include "compute/facts.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
@@ -178,20 +180,42 @@ properties_set (KnRequest *req, GError **error)
     return reply_properties (req, &call, error);
 }
 
+/* What the guest has set its clock to, which the next start will keep where the policy lets it. */
+static void
+write_clock (KnJw *w, const KnClockRow *row)
+{
+    g_autofree char *since = kn_time_dup (row->since_us, KN_TIME_SECONDS);
+
+    kn_jw_object_member (w, "clock");
+    kn_jw_key (w, "rtc_offset_s");
+    if (row->has_offset)
+        kn_jw_int (w, row->offset_s);
+    else
+        kn_jw_null (w);
+    kn_jw_string_member (w, "since", since);
+    kn_jw_string_member (w, "set_by", kn_clock_source_name (row->source));
+    kn_jw_end (w);
+}
+
 /* The decisions of the last start; before it, none. */
 static bool
 plan_show (KnRequest *req, GError **error)
 {
     g_auto (KnServerCall) call = { 0 };
     g_auto (KnServerPlan) plan = { 0 };
+    g_autoptr (KnClockRow) row = NULL;
     g_autoptr (KnJw) w = kn_jw_new ();
 
     if (!kn_server_call_begin (&call, req, error)
         || !kn_store_server_load_plan (call.db, call.server->uuid, &plan, error))
         return false;
+    row = kn_store_clock_load (call.db, call.server->uuid, error);
+    if (row == NULL)
+        return false;
     kn_jw_object (w);
     kn_jw_string_member (w, "profile", call.server->profile);
     kn_jw_raw_member (w, "decisions", plan.plan != NULL ? plan.plan : "[]");
+    write_clock (w, row);
     kn_jw_end (w);
     kn_request_reply_json (req, 200, w);
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "compute/clock_store.h"
 
 typedef enum { TEXT, INTEGER, BOOLEAN } Kind;
 
@@ -63,9 +64,7 @@ typedef struct {
     X (TEXT, extra_specs, "e.extra_specs")                                                         \
     X (TEXT, key_type, "e.key_type")                                                               \
     X (TEXT, admin_pass, "e.admin_pass")                                                           \
-    X (TEXT, profile, "e.profile")                                                                 \
-    X (BOOLEAN, has_rtc_offset, "e.rtc_offset_s IS NOT NULL")                                      \
-    X (INTEGER, rtc_offset_s, "e.rtc_offset_s")
+    X (TEXT, profile, "e.profile")
 
 #define AS_SQL(kind, member, sql) ", " sql
 #define AS_COLUMN(kind, member, sql) { kind, offsetof (KnServer, member) },
@@ -509,7 +508,8 @@ kn_store_server_delete (KnDb *db, const char *id, GError **error)
            && update (db, &EXTRA_DELETE, KN_BIND (kn_text (now), kn_text (id)), NULL, error)
            && update (db, &DISKS_DELETE, KN_BIND (kn_text (now), kn_text (id)), NULL, error)
            && kn_store_meta_clear (db, KN_META_USER, id, "", error)
-           && kn_store_meta_clear (db, KN_META_SYSTEM, id, "", error);
+           && kn_store_meta_clear (db, KN_META_SYSTEM, id, "", error)
+           && kn_store_clock_delete (db, id, error);
 }
 
 void

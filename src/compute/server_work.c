@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "compute/clock.h"
 #include "compute/config_drive.h"
 #include "compute/facts.h"
 #include "compute/json_table.h"
@@ -251,7 +252,23 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     return true;
 }
 
-typedef bool (*Starter) (KnVirtHost *host, const char *uuid, GError **error);
+typedef bool (*Starter) (KnServerWork *work, GError **error);
+
+static bool
+start_fresh (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+
+    return kn_server_clock_note_start (work->compute, work->db, work->server, work->host, error)
+           && kn_domain_start (work->host, id, error);
+}
+
+/* Its clock goes on as it was defined when it was saved. */
+static bool
+restore (KnServerWork *work, GError **error)
+{
+    return kn_domain_restore (work->host, work->server->uuid, error);
+}
 
 /* Where the hypervisor refuses because a wire has gone meanwhile, the wire is the reason to tell, not the refusal. */
 static bool
@@ -260,7 +277,7 @@ start_by (KnServerWork *work, Starter starter, GError **error)
     const char *id = work->server->uuid;
     g_autoptr (GError) refusal = NULL;
 
-    if (starter (work->host, id, &refusal))
+    if (starter (work, &refusal))
         return true;
     if (!kn_network_check (work->compute->networks, work->db, id, error)) {
         kn_log (KN_LOG_WARNING, "a server was refused for want of its network", "server", id, "why",
@@ -274,7 +291,7 @@ start_by (KnServerWork *work, Starter starter, GError **error)
 static bool
 start_domain (KnServerWork *work, GError **error)
 {
-    return start_by (work, kn_domain_start, error);
+    return start_by (work, start_fresh, error);
 }
 
 static bool
@@ -291,13 +308,13 @@ wire_and_start (KnServerWork *work, Starter starter, GError **error)
 bool
 kn_server_power_on (KnServerWork *work, GError **error)
 {
-    return wire_and_start (work, kn_domain_start, error);
+    return wire_and_start (work, start_fresh, error);
 }
 
 bool
 kn_server_restore (KnServerWork *work, GError **error)
 {
-    return wire_and_start (work, kn_domain_restore, error);
+    return wire_and_start (work, restore, error);
 }
 
 /* Files of a server whose first boot failed before it had them. */

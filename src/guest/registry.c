@@ -278,6 +278,15 @@ static const KnGuestProperty rows[] = {
       .since = "kilonova-1",
       .help = "Set the guest's clock through its agent after unpause, resume and a start from a "
               "snapshot." },
+    { .name = "os_rtc_offset",
+      .type = KN_PROPERTY_INT,
+      .min = -4000000000,
+      .max = 4000000000,
+      .flags = KN_PROPERTY_ON_SERVER | KN_PROPERTY_OURS,
+      .effect = "clock/@adjustment",
+      .since = "kilonova-1",
+      .help = "Hardware clock minus UTC in seconds, as the guest on this disk set it; written by "
+              "snapshots." },
     { .name = "hw_time_hpet",
       .type = KN_PROPERTY_BOOL,
       .flags = KN_PROPERTY_ON_SERVER,

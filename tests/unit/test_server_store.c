@@ -2,6 +2,7 @@
 /* The SQL of servers and of what happened to them, on both databases. */
 #include "base/error.h"
 #include "base/util.h"
+#include "compute/clock.h"
 #include "compute/history_store.h"
 #include "compute/host_boot_store.h"
 #include "compute/server_store.h"
@@ -94,7 +95,6 @@ test_life (Fixture *f)
     g_assert_cmpint (server->task, ==, KN_TASK_SCHEDULING);
     g_assert_cmpstr (server->admin_pass, ==, "secret");
     g_assert_null (server->os_type);
-    g_assert_false (server->has_rtc_offset);
 
     g_assert_true (
         kn_store_server_settle (f->db, ID, KN_VM_ACTIVE, KN_POWER_RUNNING, &alive, &error));
@@ -348,16 +348,149 @@ test_boots (Fixture *f)
     g_assert_true (changed);
 }
 
+static KnClockRow *
+load_clock (Fixture *f)
+{
+    g_autoptr (GError) error = NULL;
+    KnClockRow *row = kn_store_clock_load (f->db, ID, &error);
+
+    g_assert_no_error (error);
+    return row;
+}
+
+static GArray *
+load_changes (Fixture *f)
+{
+    g_autoptr (GError) error = NULL;
+    GArray *changes = kn_store_clock_changes (f->db, ID, &error);
+
+    g_assert_no_error (error);
+    return changes;
+}
+
+static void
+write_clock (Fixture *f, gint64 offset_s, gint64 at_us)
+{
+    g_autoptr (GError) error = NULL;
+
+    (void)kn_store_clock_set_offset (f->db, ID, offset_s, at_us, KN_CLOCK_SOURCE_GUEST, &error);
+    g_assert_no_error (error);
+}
+
+static void
+test_clock (Fixture *f)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (KnClockRow) none = load_clock (f), first = NULL, later = NULL, forgotten = NULL;
+    g_autoptr (GArray) changes = NULL, after = NULL;
+    const KnClockRow base = { .base = KN_CLOCK_BASE_TIMEZONE,
+                              .base_zone = (char *)"Asia/Shanghai",
+                              .base_offset_known = true,
+                              .base_offset_s = 28800,
+                              .started_us = 5 };
+
+    g_assert_false (none->has_offset);
+    g_assert_cmpint (none->base, ==, KN_CLOCK_BASE_NONE);
+    g_assert_true (kn_store_clock_set_base (f->db, ID, &base, &error));
+    write_clock (f, 28800, 10);
+    first = load_clock (f);
+    g_assert_cmpint (first->base, ==, KN_CLOCK_BASE_TIMEZONE);
+    g_assert_cmpstr (first->base_zone, ==, "Asia/Shanghai");
+    g_assert_cmpint (first->offset_s, ==, 28800);
+    g_assert_cmpint (first->source, ==, KN_CLOCK_SOURCE_GUEST);
+
+    /* A second more or less is no change, and is kept all the same; an hour is one. */
+    write_clock (f, 28801, 20);
+    write_clock (f, 25200, 30);
+    later = load_clock (f);
+    g_assert_cmpint (later->offset_s, ==, 25200);
+    g_assert_cmpint (later->since_us, ==, 30);
+    g_assert_cmpint (later->written_us, ==, 30);
+    changes = load_changes (f);
+    g_assert_cmpuint (changes->len, ==, 2);
+    g_assert_cmpint (g_array_index (changes, KnClockChange, 0).before_s, ==, 28801);
+    g_assert_cmpint (g_array_index (changes, KnClockChange, 0).offset_s, ==, 25200);
+    g_assert_cmpint (g_array_index (changes, KnClockChange, 1).before_s, ==, 28800);
+
+    g_assert_true (kn_store_clock_forget (f->db, ID, &error));
+    forgotten = load_clock (f);
+    g_assert_false (forgotten->has_offset);
+    g_assert_cmpint (forgotten->base_offset_s, ==, 28800);
+
+    g_assert_true (kn_store_clock_delete (f->db, ID, &error));
+    after = load_changes (f);
+    g_assert_cmpuint (after->len, ==, 0);
+}
+
+static void
+test_clock_history_is_bounded (Fixture *f)
+{
+    g_autoptr (GArray) changes = NULL;
+
+    for (gint64 i = 1; i <= KN_CLOCK_CHANGES_MAX + 20; i++)
+        write_clock (f, i * 3600, i);
+    changes = load_changes (f);
+    g_assert_cmpuint (changes->len, ==, KN_CLOCK_CHANGES_MAX);
+    g_assert_cmpint (g_array_index (changes, KnClockChange, 0).offset_s, ==,
+                     (KN_CLOCK_CHANGES_MAX + 20) * 3600);
+}
+
+/* Snapshot and boot from it; a move to a host of another zone. */
+static void
+test_clock_goes_along (Fixture *f)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GHashTable) image = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr (GHashTable) system = g_hash_table_new (g_str_hash, g_str_equal);
+    const KnServer server = { .uuid = ID };
+    const KnClockRow base = { .base = KN_CLOCK_BASE_LOCALTIME,
+                              .base_zone = (char *)"Asia/Shanghai",
+                              .base_offset_known = true,
+                              .base_offset_s = 28800,
+                              .started_us = 5 };
+    g_autoptr (KnClockRow) from_image = NULL, moved = NULL;
+
+    g_hash_table_insert (image, g_strdup ("os_rtc_offset"), g_strdup ("1"));
+    g_assert_true (kn_server_clock_to_image (f->db, &server, image, &error));
+    g_assert_false (g_hash_table_contains (image, "os_rtc_offset"));
+    write_clock (f, -18000, 10);
+    g_assert_true (kn_server_clock_to_image (f->db, &server, image, &error));
+    g_assert_cmpstr (g_hash_table_lookup (image, "os_rtc_offset"), ==, "-18000");
+
+    g_hash_table_insert (system, (char *)"image_os_rtc_offset", (char *)"20700");
+    g_assert_true (kn_server_clock_from_image (f->db, ID, system, &error));
+    from_image = load_clock (f);
+    g_assert_cmpint (from_image->offset_s, ==, 20700);
+    g_assert_cmpint (from_image->source, ==, KN_CLOCK_SOURCE_IMAGE);
+    g_hash_table_remove_all (system);
+    g_assert_true (kn_server_clock_from_image (f->db, ID, system, &error));
+
+    g_assert_true (kn_store_clock_set_base (f->db, ID, &base, &error));
+    g_assert_true (
+        kn_server_clock_carry (f->db, &server, &(KnClockMove){ .to_zone = "UTC" }, &error));
+    moved = load_clock (f);
+    g_assert_true (moved->has_offset);
+    g_assert_cmpint (moved->offset_s, ==, 28800);
+    g_assert_cmpint (moved->source, ==, KN_CLOCK_SOURCE_MOVE);
+}
+
 typedef struct {
     const char *name;
     void (*run) (Fixture *f);
 } Case;
 
 static const Case cases[] = {
-    { "life", test_life },   { "deleting-wins", test_deleting_wins },
-    { "seen", test_seen },   { "lists", test_lists },
-    { "plan", test_plan },   { "metadata", test_metadata },
-    { "boots", test_boots }, { "history", test_history },
+    { "life", test_life },
+    { "deleting-wins", test_deleting_wins },
+    { "seen", test_seen },
+    { "lists", test_lists },
+    { "plan", test_plan },
+    { "metadata", test_metadata },
+    { "boots", test_boots },
+    { "history", test_history },
+    { "clock", test_clock },
+    { "clock-history", test_clock_history_is_bounded },
+    { "clock-goes-along", test_clock_goes_along },
 };
 
 static void
