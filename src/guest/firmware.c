@@ -301,6 +301,12 @@ choose_secure_boot (KnDraft *draft, bool *out_secure, KnSaid *out_said, GError *
     return true;
 }
 
+static bool
+wants_stateless (const KnDraft *draft)
+{
+    return draft->profile->beyond_26 && kn_true (kn_property (draft, "hw_firmware_stateless"));
+}
+
 static void
 decide_loader (KnDraft *draft, bool secure)
 {
@@ -317,7 +323,8 @@ decide_loader (KnDraft *draft, bool secure)
     kn_decide (draft, "os/loader/@readonly", "yes");
     kn_decide (draft, "os/loader/@secure", secure ? "yes" : "no");
     kn_decide (draft, "os/loader", loader);
-    kn_decide (draft, "os/nvram/@template", template);
+    if (!wants_stateless (draft))
+        kn_decide (draft, "os/nvram/@template", template);
 }
 
 static bool
@@ -399,7 +406,7 @@ static bool
 decide_stateless (KnDraft *draft, GError **error)
 {
     KnSaid said = kn_property (draft, "hw_firmware_stateless");
-    if (!draft->profile->beyond_26 || !kn_true (said))
+    if (!wants_stateless (draft))
         return true;
     if (!draft->uefi) {
         kn_guest_fail (error, "api/InvalidRequest",
