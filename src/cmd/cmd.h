@@ -33,4 +33,5 @@ int kn_cmd_server (int argc, char **argv);
 int kn_cmd_explain (int argc, char **argv);
 int kn_cmd_passwd (int argc, char **argv);
 int kn_cmd_doctor (int argc, char **argv);
+int kn_cmd_repair (int argc, char **argv);
 int kn_cmd_db (int argc, char **argv);

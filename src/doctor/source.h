@@ -10,5 +10,9 @@
 bool kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                           GError **error);
 
+/* The same for one of its guests. */
+void kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
+                          const KnSurveyDomain *domain);
+
 /* To be called once all sources are in: finds out what runs in each guest. */
 void kn_fleet_identify (KnFleet *fleet);

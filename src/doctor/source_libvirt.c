@@ -57,7 +57,7 @@ zone_is_unknown (const KnDefinition *definition)
 }
 
 static void
-fill (KnSubject *subject, KnSubjectHost *host, KnSurveyDomain *domain)
+fill (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain)
 {
     const KnDefinition *definition;
 
@@ -74,6 +74,16 @@ fill (KnSubject *subject, KnSubjectHost *host, KnSurveyDomain *domain)
         const char *nova = kn_definition_get (definition, "metadata/instance/name");
         subject->title = g_strdup (nova ? nova : kn_definition_get (definition, "title"));
     }
+}
+
+static KnSubject *
+add_subject (KnFleet *fleet, const char *uuid)
+{
+    KnSubject *subject = kn_subject_new ();
+
+    subject->uuid = g_strdup (uuid);
+    g_ptr_array_add (fleet->subjects, subject);
+    return subject;
 }
 
 bool
@@ -96,14 +106,18 @@ kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const ch
         KnSurveyDomain *domain = domains->pdata[i];
         KnSubject *subject = g_hash_table_lookup (known, domain->uuid);
 
-        if (!subject) {
-            subject = kn_subject_new ();
-            subject->uuid = g_strdup (domain->uuid);
-            g_ptr_array_add (fleet->subjects, subject);
-        }
+        if (!subject)
+            subject = add_subject (fleet, domain->uuid);
         fill (subject, host, domain);
     }
     return true;
+}
+
+void
+kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
+                     const KnSurveyDomain *domain)
+{
+    fill (add_subject (fleet, domain->uuid), add_host (fleet, survey, uri, name), domain);
 }
 
 void

@@ -14,6 +14,7 @@ struct KnSurvey {
     virConnectPtr conn;
     KnVirtFacts *facts;
     bool invents;
+    unsigned int secrets; /* flag for definitions that are given back */
 };
 
 /* A URI without an address is this machine. */
@@ -55,6 +56,7 @@ kn_survey_open (const char *uri, KnSurveyMode mode, GError **error)
     survey->conn = connect_to (uri, mode, error);
     if (!survey->conn)
         return NULL;
+    survey->secrets = mode == KN_SURVEY_CHANGE ? VIR_DOMAIN_XML_SECURE : 0;
     survey->invents = kn_virt_is_test (survey->conn);
     survey->facts = kn_virt_facts_load (survey->host, survey->conn, error);
     return survey->facts ? g_steal_pointer (&survey) : NULL;
@@ -99,8 +101,6 @@ kn_survey_domain_free (gpointer data)
     g_free (domain);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyDomain, kn_survey_domain_free)
-
 /* NULL without an error: it vanished. */
 static KnSurveyDomain *
 look (KnSurvey *survey, virDomainPtr domain, GError **error)
@@ -113,7 +113,8 @@ look (KnSurvey *survey, virDomainPtr domain, GError **error)
     if (!failed && active > 0)
         failed = !(seen->live = virDomainGetXMLDesc (domain, 0));
     if (!failed && persistent > 0)
-        failed = !(seen->persistent = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE));
+        failed = !(seen->persistent
+                   = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE | survey->secrets));
     if (failed) {
         if (kn_virt_last_number () == VIR_ERR_NO_DOMAIN)
             virResetLastError ();

@@ -24,6 +24,9 @@ typedef struct {
     char *persistent, *live; /* XML; NULL: none (live: it does not run) */
 } KnSurveyDomain;
 void kn_survey_domain_free (gpointer domain);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyDomain, kn_survey_domain_free)
+
+/* Opened for CHANGE, definitions hold the passwords of displays, so that they can be given back whole. */
 
 /* All domains, of KnSurveyDomain; g_ptr_array_unref. One that vanishes meanwhile is left out. */
 GPtrArray *kn_survey_list (KnSurvey *survey, GError **error);

@@ -63,12 +63,13 @@ RULES = {
     "virt-install-win10": {"balloon-period", "hyperv-stimer", "agent-channel"},
     "virt-install-win2k19": {"balloon-period", "hyperv-stimer", "agent-channel"},
 }
-BY_HAND = {"eleven-under-bios", "eleven-without-secure-boot", "disk-of-two"}
+BY_HAND = {"eleven-under-bios", "eleven-without-secure-boot", "disk-of-two", "changed-since-start"}
 KINDS = sorted(set(fleet.FAULTS) | {"disk-of-two"})
 
 
-def run(*words, status=None):
-    done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=300, check=False)
+def run(*words, status=None, environment=None):
+    done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=300, check=False,
+                          env={**os.environ, **(environment or {})})
     assert status is None or done.returncode == status, (done.returncode, done.stdout[-2000:], done.stderr)
     return done
 
@@ -150,3 +151,98 @@ def test_clean_guest_and_bad_words(seeded):
     assert "there is no rule" in run("doctor", "--libvirt", TEST_URI, "--rule", "x", status=2).stderr
     assert "no time zone" in run("doctor", "--libvirt", TEST_URI, "--zone", "Asia/Shangai", status=2).stderr
     assert "cannot reach" in run("doctor", "--libvirt", "qemu+unix:///system?socket=/nowhere", status=2).stderr
+
+
+def texts_now(connection, guests):
+    import libvirt
+    return {name: connection.lookupByName(name).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) for name in guests}
+
+
+def repair(journal, *words, status=None, environment=None):
+    return run("repair", "--journal", str(journal), *words, status=status, environment=environment)
+
+
+def repair_id(done):
+    return done.stdout.split("repair ", 1)[1].split()[0].rstrip(":")
+
+
+def test_plan_changes_nothing_and_says_what(seeded, test_driver, tmp_path):
+    guests, texts, _ = seeded
+    plan = repair(tmp_path, "--libvirt", TEST_URI, "--all", status=0).stdout
+    assert "set clock/@offset to 'localtime' (was 'utc')" in plan and "would be repaired; say --apply" in plan
+    assert "by hand: f-eleven-under-bios-0  firmware-bios" in plan
+    assert "left alone: Nova writes its definition anew" in plan
+    assert texts_now(test_driver, guests) == texts
+    assert not list(tmp_path.iterdir())
+    assert "say what to repair" in repair(tmp_path, "--libvirt", TEST_URI, status=2).stderr
+
+
+def test_repair_leaves_no_finding_and_undo_restores_each_byte(seeded, test_driver, tmp_path):
+    guests, texts, _ = seeded
+    done = repair(tmp_path, "--apply", "--libvirt", TEST_URI, "--all", "--cloud-guests", "--now", "--grace", "0", "--max-parallel", "4",
+                  status=0)
+    left = doctor(status=1)["findings"]
+    # What is mended by hand only, and nothing else.
+    assert {f["rule"] for f in left} == set().union(*(RULES[kind] for kind in BY_HAND))
+    assert not [f for f in left if f["automatic"]]
+    changed = {name for name, text in texts_now(test_driver, guests).items() if text != texts[name]}
+    assert {guests[name].fault for name in changed} >= set(fleet.FAULTS) - BY_HAND
+    assert not [name for name in changed if guests[name].fault is None]
+
+    undone = repair(tmp_path, "--undo", repair_id(done), status=0).stdout
+    assert "0 not" in undone
+    assert texts_now(test_driver, guests) == texts
+
+
+def test_one_rule_one_server_one_step(seeded, test_driver, tmp_path):
+    """The smallest change: what is not named stays as it was."""
+    guests, texts, _ = seeded
+    name = "f-hpet-left-on-1"
+    done = repair(tmp_path, "--apply", "--libvirt", TEST_URI, "--server", name, "--rule", "timer-hpet", status=0)
+    now = texts_now(test_driver, guests)
+    assert [n for n in guests if now[n] != texts[n]] == [name]
+    assert set(now[name].splitlines()) - set(texts[name].splitlines()) == {"    <timer name='hpet' present='no'/>"}
+    assert not set(texts[name].splitlines()) - set(now[name].splitlines())
+    assert "1 defined" in repair(tmp_path, "--list", status=0).stdout
+    repair(tmp_path, "--undo", repair_id(done), status=0)
+    assert texts_now(test_driver, guests) == texts
+    assert "1 undone" in repair(tmp_path, "--list", status=0).stdout
+
+
+@pytest.mark.parametrize("point", ["repair.begun", "repair.defined@1", "repair.defined@7", "repair.defined@13"])
+@pytest.mark.parametrize("verb", ["--resume", "--undo"])
+def test_killed_repair_goes_on_or_back(seeded, test_driver, tmp_path, point, verb):
+    guests, texts, _ = seeded
+    words = ["--libvirt", TEST_URI, "--rule", "clock-linux-local", "--all"]
+    killed = repair(tmp_path, "--apply", *words, environment={"KILONOVA_FAULT": point + "=kill"})
+    assert killed.returncode == -9
+    number = repair_id(killed)
+    assert number in repair(tmp_path, "--list", status=0).stdout
+    repair(tmp_path, verb, number, status=0)
+    if verb == "--resume":
+        run("doctor", "--libvirt", TEST_URI, "--rule", "clock-linux-local", status=0)
+        repair(tmp_path, "--undo", number, status=0)
+    assert texts_now(test_driver, guests) == texts
+
+
+def test_undo_does_not_overwrite_somebody_elses_change(seeded, test_driver, tmp_path):
+    import libvirt
+    guests, texts, _ = seeded
+    name = "f-balloon-off-2"
+    done = repair(tmp_path, "--apply", "--libvirt", TEST_URI, "--server", name, status=0)
+    domain = test_driver.lookupByName(name)
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    test_driver.defineXML(text.replace("<vcpu placement='static'>4<", "<vcpu placement='static' current='3'>4<"))
+    undone = repair(tmp_path, "--undo", repair_id(done), status=1)
+    assert "was changed since the repair" in undone.stdout
+    assert "current='3'" in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    test_driver.defineXML(guests[name].xml)
+    assert texts_now(test_driver, guests) == texts
+
+
+def test_bad_repairs(tmp_path):
+    assert "no repair" in repair(tmp_path, "--undo", "20990101-000000-abcd", status=2).stderr
+    assert "no repair" in repair(tmp_path, "--undo", "../etc", status=2).stderr
+    assert "is no window" in repair(tmp_path, "--libvirt", TEST_URI, "--all", "--window", "Someday 02:00", status=2).stderr
+    assert "exclude each other" in repair(tmp_path, "--libvirt", TEST_URI, "--all", "--apply", "--plan", status=2).stderr
+    assert "exclude each other" in repair(tmp_path, "--libvirt", TEST_URI, "--all", "--now", "--window", "02:00-03:00", status=2).stderr

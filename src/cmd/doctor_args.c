@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The common arguments of doctor and repair. */
+#include "cmd/doctor_args.h"
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cmd/args.h"
+#include "doctor/source.h"
+
+void
+kn_doctor_args_clear (KnDoctorArgs *args)
+{
+    g_clear_pointer (&args->uris, g_ptr_array_unref);
+}
+
+static bool
+take_rule (const char *name, KnDoctorArgs *args, GError **error)
+{
+    if (!name)
+        return true;
+    args->rule = kn_doctor_rule_find (name);
+    if (!args->rule)
+        kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                      "there is no rule '%s'; kilonova doctor --rules lists them", name);
+    return args->rule != NULL;
+}
+
+static bool
+take_uris (int *argc, char **argv, KnDoctorArgs *args, GError **error)
+{
+    const char *uri;
+
+    args->uris = g_ptr_array_new ();
+    do {
+        uri = NULL;
+        if (!kn_args_take (argc, argv, "--libvirt", &uri, error))
+            return false;
+        if (uri)
+            g_ptr_array_add (args->uris, (gpointer)uri);
+    } while (uri);
+    return true;
+}
+
+bool
+kn_doctor_args_take (int *argc, char **argv, KnDoctorArgs *out_args, GError **error)
+{
+    const char *rule = NULL;
+
+    if (!take_uris (argc, argv, out_args, error)
+        || !kn_args_take (argc, argv, "--zone", &out_args->zone, error)
+        || !kn_args_take (argc, argv, "--server", &out_args->server, error)
+        || !kn_args_take (argc, argv, "--rule", &rule, error) || !take_rule (rule, out_args, error))
+        return false;
+    if (!out_args->zone || kn_time_zone_exists (out_args->zone))
+        return true;
+    kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                  "there is no time zone '%s'; write it as Asia/Shanghai", out_args->zone);
+    return false;
+}
+
+bool
+kn_doctor_args_check (const KnDoctorArgs *args, GError **error)
+{
+    if (args->uris->len > 0)
+        return true;
+    kn_error_set (error, KN_ERROR_BAD_REQUEST, "say whose guests: --libvirt URI");
+    return false;
+}
+
+KnFleet *
+kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, GError **error)
+{
+    g_autoptr (KnFleet) fleet = kn_fleet_new ();
+    KnSurveyMode mode = surveys ? KN_SURVEY_CHANGE : KN_SURVEY_READ;
+
+    fleet->zone = g_strdup (args->zone);
+    for (guint i = 0; i < args->uris->len; i++) {
+        const char *uri = args->uris->pdata[i];
+        g_autoptr (KnSurvey) survey = kn_survey_open (uri, mode, error);
+
+        if (!survey || !kn_fleet_add_survey (fleet, survey, uri, NULL, error))
+            return NULL;
+        if (surveys)
+            g_hash_table_insert (surveys, g_strdup (uri), g_steal_pointer (&survey));
+    }
+    kn_fleet_identify (fleet);
+    return g_steal_pointer (&fleet);
+}
