@@ -45,6 +45,8 @@ static const KnCommand commands[] = {
       "find what is wrong in guests that exist, and say what to do" },
     { "repair", kn_cmd_repair, "[--plan | --apply | --undo ID] …",
       "do what the doctor advises, and undo it" },
+    { "clock", kn_cmd_clock, "[SERVER|--all|--hosts] …",
+      "print how wrong the clocks of guests and hosts are" },
     { "passwd", kn_cmd_passwd, "USER [--domain NAME]", "set a user's password in the database" },
     { "db", kn_cmd_db, "version|backup FILE|check", "the database's version, a copy, a check" },
     { "guest-xml", kn_cmd_guest_xml, "CASE [--profile NAME] [--explain]",

@@ -31,6 +31,7 @@ int kn_cmd_serve (int argc, char **argv);
 int kn_cmd_guest_xml (int argc, char **argv);
 int kn_cmd_server (int argc, char **argv);
 int kn_cmd_explain (int argc, char **argv);
+int kn_cmd_clock (int argc, char **argv);
 int kn_cmd_passwd (int argc, char **argv);
 int kn_cmd_doctor (int argc, char **argv);
 int kn_cmd_repair (int argc, char **argv);

@@ -4,10 +4,12 @@
 
 #include "base/error.h"
 #include "compute/clock.h"
+#include "compute/clock_api.h"
 #include "compute/discovery.h"
 #include "compute/events.h"
 #include "compute/flavor.h"
 #include "compute/host.h"
+#include "compute/host_clocks.h"
 #include "compute/keypair.h"
 #include "compute/quota.h"
 #include "compute/server_store.h"
@@ -29,6 +31,7 @@ static void (*const parts[]) (GArray *routes) = {
     kn_server_action_add_routes,  kn_server_metadata_add_routes,
     kn_server_network_add_routes, kn_server_history_add_routes,
     kn_server_guest_add_routes,   kn_server_profile_add_routes,
+    kn_host_clock_add_routes,     kn_clock_add_routes,
 };
 
 static void (*const job_kinds[]) (KnCompute *compute) = {
@@ -69,6 +72,12 @@ make_service (KnCompute *compute)
     };
 }
 
+static void
+watch_hosts (gpointer data)
+{
+    kn_host_clocks_watch (data);
+}
+
 KnCompute *
 kn_compute_new (const KnComputeOptions *options, GError **error)
 {
@@ -76,6 +85,7 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
 
     g_mutex_init (&compute->reconciling);
     compute->clock_news = kn_clock_news_new ();
+    g_mutex_init (&compute->host_clock_lock);
     compute->db = options->db;
     compute->jobs = options->jobs;
     compute->virt = options->virt;
@@ -91,6 +101,8 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     compute->skew_plan = (KnSkewPlan){
         .db = options->db,
         .ops = kn_skew_ops (options->virt),
+        .after = watch_hosts,
+        .data = compute,
         .interval_s = (guint)kn_config_int (options->config, "clock.measure_interval"),
     };
 
@@ -119,6 +131,8 @@ kn_compute_free (KnCompute *compute)
     if (compute->routes != NULL)
         g_array_unref (compute->routes);
     g_mutex_clear (&compute->reconciling);
+    g_mutex_clear (&compute->host_clock_lock);
+    g_free (compute->host_faults);
     g_free (compute->cloud_id);
     g_free (compute->zone);
     g_free (compute);
@@ -177,4 +191,5 @@ kn_compute_write_metrics (KnCompute *compute, GString *out)
             g_string_append_printf (out, "kilonova_servers{state=\"%s\"} %" G_GINT64_FORMAT "\n",
                                     kn_vm_state_name (i), counts[i]);
     kn_skew_write_metrics (db, out);
+    kn_host_clocks_write_metrics (compute, out);
 }

@@ -4,6 +4,7 @@
 
 #include "compute/compute.h"
 #include "compute/skew_round.h"
+#include "virt/host_clock.h"
 
 struct KnCompute {
     KnDbPool *db;
@@ -21,6 +22,9 @@ struct KnCompute {
     KnSkewRounds *skews; /* from kn_compute_start() to kn_compute_stop() */
     KnSkewPlan skew_plan;
     struct KnClockNews *clock_news;
+    GMutex host_clock_lock; /* of the next two, as of the last look */
+    KnHostClock host_clock;
+    char *host_faults; /* NULL: nobody has looked yet */
 };
 
 /* The context of a request on one of our routes. */

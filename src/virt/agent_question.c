@@ -76,7 +76,7 @@ kn_domain_ask_agent (KnVirtHost *host, const char *uuid, const char *command, gu
 {
     const KnMonitorSpec spec = { .work = ask,
                                  .text = command,
-                                 .number = (int)MAX (1, deadline_ms / 1000),
+                                 .number = (int)((deadline_ms + 999) / 1000),
                                  .timeout_ms = deadline_ms,
                                  .free_result = free_reply,
                                  .asks_guest = true };

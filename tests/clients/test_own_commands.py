@@ -49,6 +49,7 @@ def boot(cloud, name):
     ["server", "set", "a", "b=c", "--reboot", "soft"], ["server", "set", "a", "b=c", "--frob"], ["explain"], ["explain", "a", "b", "c"],
     ["server", "upgrade-profile"], ["server", "upgrade-profile", "a", "b"], ["server", "upgrade-profile", "a", "--undo", "--hardware"],
     ["server", "upgrade-profile", "a", "--reboot", "soft"],
+    ["clock", "a", "b"], ["clock", "a", "--all"], ["clock", "--all", "--hosts"], ["clock", "--now"], ["clock", "--frob"],
     ["passwd"], ["passwd", "a", "b"], ["db"], ["db", "frob"], ["db", "backup"], ["db", "version", "x"], ["frob"],
 ])
 def test_wrong_command_lines(here, words):
@@ -92,6 +93,26 @@ def test_server_properties_set_and_explain(here):
     # KEY= takes it away.
     ok(here, "server", "set", server, "os_type=", environment=here.env)
     assert "os_type" not in json.loads(ok(here, "server", "properties", server, "--json", environment=here.env))["properties"]
+
+
+def test_clock(here):
+    """Without agents (the test driver has none) the table says why it knows nothing."""
+    server = boot(here, "clocked")
+    out = ok(here, "clock", "clocked", "--now", environment=here.env)
+    assert re.match(r"SERVER +OS +POLICY +ZONE +SKEW +SINCE +VERDICT\n", out)
+    assert re.search(r"^clocked +- +utc +Asia/Shanghai +- +\S+Z +unknown \(no-channel\)$", out, re.M)
+    assert "no agent channel" in out
+    for words in ([], ["--all"]):
+        assert "clocked" in ok(here, "clock", *words, environment=here.env)
+        assert server in [c["server"] for c in json.loads(ok(here, "clock", "--json", *words, environment=here.env))]
+    found = json.loads(ok(here, "clock", server, "--json", environment=here.env))["clock"]
+    assert found["verdict"] == "unknown" and found["history"]
+    assert run(here, "clock", "nobody", environment=here.env).returncode == 1
+
+    hosts = ok(here, "clock", "--hosts", environment=here.env)
+    assert re.match(r"HOST +ZONE +NTP +HARDWARE CLOCK +VERDICT\n\S+ +\S+ +(yes|no|unknown)\b", hosts)
+    for host in json.loads(ok(here, "clock", "--hosts", "--json", environment=here.env)):
+        assert all("! %s: %s" % (host["host"], w["text"]) in hosts for w in host["warnings"])
 
 
 def test_names_that_occur_twice(here):

@@ -33,9 +33,8 @@ class Servers:
     def boot(self, image, *networks, flavor="1", wait=True, **attributes):
         """The id of a new server."""
         body = {"name": "s", "imageRef": image, "flavorRef": flavor,
-                "networks": [{"uuid": n} for n in networks] if networks else "none", **attributes}
-        headers = {} if networks else {"OpenStack-API-Version": "compute 2.37"}
-        server = self.admin.compute.post("/servers", {"server": body}, headers=headers).ok(202)["server"]["id"]
+                "networks": [{"uuid": n} for n in networks], **attributes}
+        server = self.admin.compute.post("/servers", {"server": body}).ok(202)["server"]["id"]
         if wait:
             guests.wait_status(self.admin, server)
         return server

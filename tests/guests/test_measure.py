@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Skews of real guests with the real agent: right, wrong by minutes and by a zone, silent, and without an agent."""
+import base64
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from support import guests
+from support.rest import wait_for
+from support.servers import Servers
+
+
+@pytest.fixture(scope="module")
+def servers(make_cloud):
+    return Servers(make_cloud(real=True))
+
+
+def boot(servers, words="", os_type="linux", guest="linux", **attributes):
+    data = base64.b64encode(words.encode()).decode()
+    return servers.boot(servers.image(guest, os_type), flavor="1", config_drive=True, user_data=data, **attributes)
+
+
+def clock(servers, server, now=True):
+    return servers.admin.compute.get("/servers/%s/kilonova-clock?now=%d" % (server, now)).ok(200)["clock"]
+
+
+def wait_measured(servers, server, **wanted):
+    """The agent has come and was asked."""
+    wanted = wanted or {"method": "agent"}
+
+    def check():
+        found = clock(servers, server)
+        return all(found[k] == v for k, v in wanted.items()) and found
+    return wait_for(check, 120, "%s: %r" % (server, wanted), pause=1)
+
+
+def agent(server, command, **arguments):
+    text = guests.virsh("qemu-agent-command", server, json.dumps({"execute": command, "arguments": arguments}))
+    return json.loads(text)["return"]
+
+
+def shift_guest(server, seconds):
+    agent(server, "guest-set-time", time=int((time.time() + seconds) * 1e9))
+
+
+def run_in_guest(server, script):
+    agent(server, "guest-exec", path="/bin/sh", arg=["-c", script])
+
+
+def kilonova(servers, *words):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+    done = subprocess.run([servers.cloud.binary, "clock", *words], env={**env, **servers.admin.environment()}, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def metrics(servers):
+    text = servers.admin.root.get("/metrics", token=None).content.decode()
+    return {s: float(v) for s, v in re.findall(r'^kilonova_guest_clock_skew_seconds\{server="([^"]+)"\} (\S+)$', text, re.M)}
+
+
+def test_right_then_wrong_then_silent(servers):
+    server = boot(servers, name="one")
+    # Nobody asked for it: the agent came, and that was reason enough.
+    wait_for(lambda: clock(servers, server, now=False)["method"] == "agent", 120, "measured by itself", pause=1)
+    found = clock(servers, server)
+    assert found["verdict"] == "right" and abs(found["skew_seconds"]) < 3 and found["error_seconds"] < 2
+    assert found["guest"]["zone_offset_seconds"] == 0
+    assert re.search(r"^one +linux +utc +- +.*(ahead|behind) +\S+Z +right$", kilonova(servers), re.M)
+
+    shift_guest(server, 600)
+    found = clock(servers, server)
+    assert found["verdict"] == "kerberos" and abs(found["skew_seconds"] - 600) < 4
+    assert "Kerberos" in found["text"] and "KMS" not in found["text"] and "10 m 0" in found["text"]
+    assert abs(metrics(servers)[server] - 600) < 4
+    assert [line["verdict"] for line in found["history"]][:2] == ["kerberos", "right"]
+    out = kilonova(servers, "one")
+    assert re.search(r"10 m 0\d s ahead .*kerberos$", out, re.M) and "Kerberos logons fail" in out
+
+    # A hanging agent: said within the deadline, and everybody else goes on.
+    other = boot(servers, name="two")
+    wait_measured(servers, other)
+    run_in_guest(server, "killall -STOP qemu-ga; sleep 25; killall -CONT qemu-ga")
+    wait_measured(servers, server, why="silent")
+    found = clock(servers, server)
+    assert found["verdict"] == "unknown" and found["skew_seconds"] is None and "2 s" in found["text"]
+    assert server not in metrics(servers)
+    assert clock(servers, other)["method"] == "agent"
+    # Its QEMU does not hang: the other ways to it stay open.
+    servers.admin.compute.get("/servers/%s/diagnostics" % server).ok(200)
+    assert "unknown (silent)" in kilonova(servers)
+    wait_measured(servers, server, verdict="kerberos")
+    servers.delete(server, other)
+
+
+def test_a_zone_is_told_from_a_wrong_clock(servers):
+    """A guest that keeps local time, nobody said so: the classic."""
+    server = boot(servers, "rtc_zone=28800", os_type=None, name="classic")
+    found = wait_measured(servers, server)
+    assert found["verdict"] == "zone-kms" and found["os_type"] is None and found["policy"] == "utc"
+    assert abs(found["skew_seconds"] + 28800) < 4
+    assert found["guest"]["zone_offset_seconds"] == 28800
+    assert "8 h 00 m behind = Asia/Shanghai" in found["text"] or "7 h 59 m behind = Asia/Shanghai" in found["text"]
+    assert "0xC004F074" in found["text"] and "os_type=windows os_timezone=Asia/Shanghai" in found["text"]
+    assert re.search(r'verdict="zone-kms"\} 1$', servers.admin.root.get("/metrics", token=None).content.decode(), re.M)
+    # The repair that it names does it.
+    repair = re.search(r"kilonova server set (\S+) (os_type=windows) (os_timezone=\S+) --reboot hard", found["text"])
+    assert repair.group(1) == server
+    servers.admin.compute.put("/servers/%s/kilonova-properties" % server, {
+        "properties": dict(x.split("=") for x in repair.groups()[1:]), "reboot": "hard"}).ok(200)
+    guests.wait_status(servers.admin, server)
+    found = wait_measured(servers, server, verdict="right")
+    assert found["policy"] == "timezone" and found["zone"] == "Asia/Shanghai"
+    servers.delete(server)
+
+
+def test_without_an_agent(servers):
+    server = boot(servers, guest="rtc", name="bare")
+    assert clock(servers, server)["why"] == "not-connected"
+    assert "install and start qemu-guest-agent" in clock(servers, server)["text"]
+    servers.delete(server)
+    server = boot(servers, guest="rtc", name="bare", metadata={"kilonova:profile": "nova-26"})
+    assert clock(servers, server)["why"] == "no-channel"
+    servers.delete(server)
