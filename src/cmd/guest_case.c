@@ -331,6 +331,8 @@ read_host (KnGuestCase *c, const json_t *object)
     to->sev_snp = get_bool (host, "amd_sev_snp", false);
     to->uefi = get_bool (host, "uefi", true);
     to->secure_boot = get_bool (host, "secure_boot", true);
+    if (!get_bool (host, "firmware_files", true))
+        to->loader = to->secure_loader = NULL;
     to->no_cpu_control = !get_bool (host, "cpu_control_policy", true);
     to->cpu_vendor = get_text (c, host, "cpu_vendor");
     to->zone = get_text (c, host, "zone");

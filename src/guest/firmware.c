@@ -315,8 +315,10 @@ decide_loader (KnDraft *draft, bool secure)
     const char *template = secure ? host->secure_nvram_template : host->nvram_template;
     if (!loader) { /* libvirt finds the files by what they have to be able to do */
         kn_decide (draft, "os/@firmware", "efi");
+        kn_decide (draft, "os/firmware/feature[secure-boot]/@name", "secure-boot");
         kn_decide (draft, "os/firmware/feature[secure-boot]/@enabled", secure ? "yes" : "no");
-        kn_decide (draft, "os/loader/@secure", secure ? "yes" : "no");
+        if (secure) /* libvirt 9.0 refuses a "no" here */
+            kn_decide (draft, "os/loader/@secure", "yes");
         return;
     }
     kn_decide (draft, "os/loader/@type", "pflash");
