@@ -118,6 +118,10 @@ const KnOption kn_options[] = {
       .help = "How often the clocks of running guests and of hosts are measured; 0: only on "
               "request" },
 
+    { "compute", "non_inheritable_image_properties", NULL, KN_OPTION_STRING,
+      "cache_in_nova,bittorrent",
+      .help = "Properties of a server's image that its snapshots do not take over; "
+              "comma-separated. Signatures never are" },
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
     { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",

@@ -35,9 +35,9 @@ static void (*const parts[]) (GArray *routes) = {
 };
 
 static void (*const job_kinds[]) (KnCompute *compute) = {
-    kn_server_boot_register,    kn_server_power_register,  kn_server_reboot_register,
-    kn_server_rebuild_register, kn_server_delete_register, kn_server_suspend_register,
-    kn_server_time_register,
+    kn_server_boot_register,    kn_server_power_register,    kn_server_reboot_register,
+    kn_server_rebuild_register, kn_server_delete_register,   kn_server_suspend_register,
+    kn_server_time_register,    kn_server_snapshot_register,
 };
 
 KnCompute *

@@ -45,6 +45,12 @@ kn_server_console_name (const KnServer *server)
     return g_strconcat (server->uuid, "_console.log", NULL);
 }
 
+char *
+kn_server_snapshot_name (const KnServer *server)
+{
+    return g_strconcat (server->uuid, "_snapshot", NULL);
+}
+
 GHashTable *
 kn_server_extra_specs (const KnServer *server, GError **error)
 {
@@ -304,7 +310,9 @@ kn_server_image_metadata (const KnImage *image, gint64 root_gib)
     g_hash_table_iter_init (&iter, image->properties);
     while (g_hash_table_iter_next (&iter, &key, &value))
         take (metadata, key, g_strdup (value));
-    take (metadata, "base_image_ref", g_strdup (image->id));
+    /* A snapshot says what it once came from. */
+    if (!g_hash_table_contains (metadata, IMAGE_PREFIX "base_image_ref"))
+        take (metadata, "base_image_ref", g_strdup (image->id));
     take (metadata, "disk_format", g_strdup (image->disk_format));
     take (metadata, "container_format", g_strdup (image->container_format));
     take (metadata, "min_ram", g_strdup_printf ("%" G_GINT64_FORMAT, image->min_ram_mib));

@@ -38,3 +38,4 @@ char *kn_server_ephemeral_name (const KnServer *server);
 char *kn_server_swap_name (const KnServer *server);
 char *kn_server_config_name (const KnServer *server);
 char *kn_server_console_name (const KnServer *server);
+char *kn_server_snapshot_name (const KnServer *server);

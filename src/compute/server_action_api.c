@@ -287,6 +287,8 @@ static const ActionRow actions[] = {
     { "unpause", action_unpause },
     { "suspend", action_suspend },
     { "resume", action_resume },
+    { "createImage", kn_server_action_create_image },
+    { "createBackup", kn_server_action_create_backup },
     { "lock", action_lock },
     { "unlock", action_unlock },
     { "forceDelete", action_force_delete },

@@ -41,3 +41,9 @@ char *kn_server_parse_address (const char *text, guint version, GError **error);
 /* The action `rebuild`, which has a file of its own. */
 bool kn_server_action_rebuild (KnServerCall *call, KnRequest *req, const json_t *argument,
                                GError **error);
+
+/* The actions `createImage` and `createBackup`, which have a file of their own. */
+bool kn_server_action_create_image (KnServerCall *call, KnRequest *req, const json_t *argument,
+                                    GError **error);
+bool kn_server_action_create_backup (KnServerCall *call, KnRequest *req, const json_t *argument,
+                                     GError **error);

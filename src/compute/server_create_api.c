@@ -72,6 +72,25 @@ load_flavor (Create *c, GError **error)
     return true;
 }
 
+/* The caller's roles; each contains the weaker ones. */
+static char *
+format_roles (KnRequest *req)
+{
+    static const struct {
+        KnRole role;
+        const char *name;
+    } roles[] = { { KN_ROLE_ADMIN, "admin" },
+                  { KN_ROLE_MEMBER, "member" },
+                  { KN_ROLE_READER, "reader" } };
+    g_autoptr (GString) text = g_string_new (NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS (roles); i++)
+        if (kn_request_auth (req)->role >= roles[i].role)
+            g_string_append_printf (text, "%s%s", text->len > 0 ? "," : "", roles[i].name);
+
+    return g_strdup (text->str);
+}
+
 static bool
 load_image (Create *c, GError **error)
 {
@@ -86,6 +105,7 @@ load_image (Create *c, GError **error)
                          g_strdup (kn_request_auth (c->req)->user_name));
     g_hash_table_insert (c->system_metadata, g_strdup ("owner_project_name"),
                          g_strdup (kn_request_auth (c->req)->project_name));
+    g_hash_table_insert (c->system_metadata, g_strdup ("boot_roles"), format_roles (c->req));
 
     return true;
 }

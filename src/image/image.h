@@ -43,6 +43,36 @@ const char *kn_image_driver (const KnImage *image);
 /* The name of its bytes in the image pool ("<id>") and a read descriptor (caller closes). */
 int kn_image_open (KnImages *images, const char *id, GError **error);
 
+/* An image that is made here and not by a client of the API. */
+typedef struct {
+    const char *id, *name, *owner, *visibility, *disk_format, *container_format;
+    const char *member; /* project that it is shared with; NULL: none */
+    gint64 min_ram_mib, min_disk_gib;
+    GHashTable *properties; /* char* -> char*; borrowed */
+} KnImageSpec;
+/* Writes the image, queued; for use inside the caller's transaction. Errors (public): OVER_QUOTA, TOO_LARGE for its properties,
+ * BAD_REQUEST for a property that has the name of an attribute. */
+bool kn_image_create (KnImages *images, KnDb *db, const KnImageSpec *spec, GError **error);
+
+/* Deletes the image and its bytes; none is fine. */
+bool kn_image_discard (KnImages *images, const char *id, GError **error);
+
+/* Brings the bytes of a queued image: it is `saving` until they are all there and judged, then `active`. Errors (public):
+ * NOT_FOUND, CONFLICT when it is not queued. */
+typedef struct KnImagePut KnImagePut;
+KnImagePut *kn_image_put_begin (KnImages *images, const char *id, GError **error);
+/* Errors (public): BAD_REQUEST for bytes that are refused, TOO_LARGE, NO_SPACE. */
+bool kn_image_put_write (KnImagePut *put, const char *bytes, gsize len, GError **error);
+/* As above; GONE when the image was deleted meanwhile. */
+bool kn_image_put_finish (KnImagePut *put, GError **error);
+/* Without a finish that succeeded the image is queued again and no bytes stay. */
+void kn_image_put_free (KnImagePut *put);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImagePut, kn_image_put_free)
+
+/* Ids of the backups of @server_id of that type which @owner may delete, newest first; array of char*. */
+GPtrArray *kn_image_list_backups (KnDb *db, const char *owner, const char *server_id,
+                                  const char *backup_type, GError **error);
+
 /* @user_id (a server's uuid) stands on the bytes of image @id: while any does, deleting the image takes it out of the API but
  * keeps the bytes. Both are for use inside the caller's transaction and repeatable; add fails with NOT_FOUND when the image is gone. */
 bool kn_image_use_add (KnDb *db, const char *id, const char *user_id, GError **error);

@@ -110,6 +110,20 @@ bool kn_image_status_may (const char *from, const char *to);
 bool kn_image_check_quota (const KnImages *images, KnDb *db, const char *project_id,
                            guint new_images, guint64 bytes, GError **error);
 
+/* -- bytes on their way in: image_put.c ---------------------------------------------------- */
+
+/* As kn_image_put_begin() for a row that the caller has loaded, and takes over on success. @announced: bytes that are said to come,
+ * 0: nobody said. */
+KnImagePut *kn_image_put_new (KnImages *images, KnDb *db, KnImageRow **row, guint64 announced,
+                              GError **error);
+/* Ends the claim, if there is one: without success the image is queued again and no bytes stay. Repeatable. */
+void kn_image_put_give_back (KnImagePut *put);
+const KnImageRow *kn_image_put_row (const KnImagePut *put);
+
+/* An upload that died leaves the row `saving`, perhaps bytes under a temporary name, perhaps bytes under the id: the image is
+ * queued again. One that is under way, or none, is left alone. */
+bool kn_image_recover_upload (KnImages *images, KnDb *db, const char *id, GError **error);
+
 /* What is probably wrong with an image (image_warnings.c). */
 typedef struct {
     char *property, *value, *message, *suggestion; /* suggestion may be NULL */

@@ -35,13 +35,19 @@ kn_images_collect (KnImages *images, GError **error)
     return true;
 }
 
-/* An upload that died leaves the row `saving`, perhaps bytes under a temporary name, perhaps bytes under the id. */
-static bool
-recover_upload (KnImages *images, KnDb *db, const char *id, GError **error)
+bool
+kn_image_recover_upload (KnImages *images, KnDb *db, const char *id, GError **error)
 {
+    GError *failed = NULL;
     bool moved = false;
+    g_autoptr (KnImageRow) row = kn_image_store_find (db, id, &failed);
 
-    if (images->store->ops->is_busy (images->store, id))
+    if (failed) {
+        g_propagate_error (error, failed);
+        return false;
+    }
+    if (!row || strcmp (row->status, "saving") != 0
+        || images->store->ops->is_busy (images->store, id))
         return true;
     if (!images->store->ops->remove (images->store, id, error)
         || !kn_image_store_move (db, id, "saving", "queued", &moved, error))
@@ -60,7 +66,7 @@ kn_images_recover (KnImages *images, GError **error)
     if (!ids)
         return false;
     for (guint i = 0; i < ids->len; i++) {
-        if (!recover_upload (images, db, ids->pdata[i], error))
+        if (!kn_image_recover_upload (images, db, ids->pdata[i], error))
             return false;
     }
     return images->store->ops->sweep (images->store, error) && kn_images_collect (images, error);

@@ -88,9 +88,33 @@ set_time (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, G
            || fail_agent (call, error);
 }
 
+/* Whether somebody is at the other end of the channel. */
+static bool
+check_connected (KnDomainCall *call, GError **error)
+{
+    char *text = virDomainGetXMLDesc (call->domain, 0);
+
+    if (!text)
+        return kn_virt_fail (call->host, call->conn, error);
+    g_autoptr (KnXmlView) view = kn_xml_view_new (text, error);
+
+    free (text);
+    if (!view)
+        return false;
+    /* libvirt's test driver tells no state. */
+    if (kn_virt_is_test (call->conn)
+        || kn_xml_view_has (view, "/domain/devices/channel/target"
+                                  "[@name='org.qemu.guest_agent.0' and @state='connected']"))
+        return true;
+    kn_error_public (error, KN_ERROR_CONFLICT, "No guest agent is connected.");
+    return false;
+}
+
 static bool
 freeze (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
 {
+    if (!check_connected (call, error))
+        return false;
     limit_agent (call, spec->number);
     return virDomainFSFreeze (call->domain, NULL, 0, 0) >= 0 || fail_agent (call, error);
 }

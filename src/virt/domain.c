@@ -251,7 +251,8 @@ kn_domain_list (KnVirtHost *host, GError **error)
         bool ours = false;
 
         done = load_is_ours (host, conn, domains[i], &ours, error);
-        if (ours && virDomainGetUUIDString (domains[i], uuid) == 0)
+        if (ours && !kn_disk_copy_is_reader (virDomainGetName (domains[i]))
+            && virDomainGetUUIDString (domains[i], uuid) == 0)
             g_strv_builder_add (uuids, uuid);
     }
     free_domains (domains);

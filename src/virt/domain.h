@@ -67,8 +67,8 @@ bool kn_domain_load_clock_skew (KnVirtHost *host, const char *uuid, guint timeou
                                 gint64 *out_skew_us, gint64 *out_round_trip_us, GError **error);
 /* Sets the guest's clock to this machine's, by value: without one Windows asks its time service, which need not run. */
 bool kn_domain_set_time (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
-/* Asks the agent to flush and hold all file systems, and to let them go on. Always thaw after a freeze, even one that failed:
- * the agent may carry it out late. */
+/* Asks the agent to flush and hold all file systems, and to let them go on. Always thaw after a freeze, even one that failed,
+ * unless by CONFLICT (then also: no agent is connected): the agent may carry it out late. */
 bool kn_domain_freeze (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
 bool kn_domain_thaw (KnVirtHost *host, const char *uuid, guint timeout_s, GError **error);
 
@@ -89,6 +89,27 @@ typedef enum {
  * *@out_failure says why. Caller frees the answer. */
 char *kn_domain_ask_agent (KnVirtHost *host, const char *uuid, const char *command,
                            guint deadline_ms, KnAgentFailure *out_failure);
+
+/* A copy of a server's disk as it is at one moment, whole and without a backing file, into a volume of its own. The disk itself
+ * and what it stands on are never touched, so that an end at any point costs the copy and nothing else. A server that is off is
+ * copied by a small domain of ours that only reads the disk and never runs. */
+typedef struct {
+    const char *server; /* uuid */
+    const char *disk;   /* volume with the disk */
+    const char *copy;   /* volume to be made; a qcow2 */
+} KnDiskCopy;
+/* Ends what an earlier attempt has left, makes the volume and, where the server is off, the domain that reads. @out_running: the
+ * guest runs, and so may be frozen. Errors: CONFLICT: somebody else is making a backup of the server. */
+bool kn_disk_copy_prepare (KnVirtHost *host, const KnDiskCopy *copy, bool *out_running,
+                           GError **error);
+/* The moment that counts: from here on the guest may go on. */
+bool kn_disk_copy_begin (KnVirtHost *host, const KnDiskCopy *copy, GError **error);
+/* Looks after @pause_ms, or sooner when the host has news. Errors: UNAVAILABLE: the guest was powered on or off meanwhile, or
+ * libvirt was restarted: try again from the start. */
+bool kn_disk_copy_poll (KnVirtHost *host, const KnDiskCopy *copy, guint pause_ms, bool *out_done,
+                        GError **error);
+/* Ends a copy that is under way and removes the domain that reads; the volume stays. Ensure. */
+bool kn_disk_copy_end (KnVirtHost *host, const KnDiskCopy *copy, GError **error);
 
 /* VNC address and port of a running domain; port 0 if it has none. Caller frees the address. */
 bool kn_domain_load_vnc (KnVirtHost *host, const char *uuid, char **out_address, guint *out_port,

@@ -258,9 +258,8 @@ kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error)
     return accept_state (&call, KN_DOMAIN_SHUTOFF, error);
 }
 
-/* Waits for the next lifecycle event of any domain after @serial, or until @until_us. */
-static void
-wait_for_event (KnVirtHost *host, guint64 serial, gint64 until_us)
+void
+kn_virt_wait_for_event (KnVirtHost *host, guint64 serial, gint64 until_us)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
 
@@ -269,8 +268,8 @@ wait_for_event (KnVirtHost *host, guint64 serial, gint64 until_us)
         continue;
 }
 
-static guint64
-get_serial (KnVirtHost *host)
+guint64
+kn_virt_event_serial (KnVirtHost *host)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&host->lock);
 
@@ -295,7 +294,7 @@ kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError
         return false;
     for (;;) {
         KnDomainState state = KN_DOMAIN_NONE;
-        guint64 serial = get_serial (host);
+        guint64 serial = kn_virt_event_serial (host);
 
         if (!kn_domain_call_state (&call, &state, error))
             return false;
@@ -309,8 +308,8 @@ kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError
                 return false;
             asked_us = now_us;
         }
-        wait_for_event (host, serial,
-                        MIN (deadline_us, now_us + SHUTDOWN_LOOK_S * G_TIME_SPAN_SECOND));
+        kn_virt_wait_for_event (host, serial,
+                                MIN (deadline_us, now_us + SHUTDOWN_LOOK_S * G_TIME_SPAN_SECOND));
     }
     kn_error_public (error, KN_ERROR_TIMEOUT,
                      "The guest did not shut down within %u s of being asked.", timeout_ms / 1000);

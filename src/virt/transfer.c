@@ -129,10 +129,11 @@ kn_volume_put (KnVirtHost *host, const char *name, const void *bytes, gsize len,
 }
 
 static bool
-receive_all (KnPoolCall *call, virStreamPtr stream, gsize max, GByteArray *out, GError **error)
+receive_all (KnPoolCall *call, virStreamPtr stream, guint64 max, KnVolumeTake take, gpointer data,
+             GError **error)
 {
     g_autofree char *buffer = g_malloc (CHUNK);
-    gsize left = max;
+    guint64 left = max;
 
     while (left > 0) {
         int count = virStreamRecv (stream, buffer, MIN (left, CHUNK));
@@ -141,9 +142,35 @@ receive_all (KnPoolCall *call, virStreamPtr stream, gsize max, GByteArray *out, 
             return kn_virt_fail (call->host, call->conn, error);
         if (count == 0)
             break;
-        g_byte_array_append (out, (const guint8 *)buffer, (guint)count);
-        left -= (gsize)count;
+        if (!take (buffer, (gsize)count, data, error))
+            return false;
+        left -= (guint64)count;
     }
+    return true;
+}
+
+/* Streams @len bytes of the volume's file from @offset on. */
+static bool
+download (KnPoolCall *call, virStorageVolPtr volume, guint64 offset, guint64 len, KnVolumeTake take,
+          gpointer data, GError **error)
+{
+    g_autoptr (virStream) stream = virStreamNew (call->conn, 0);
+
+    if (!stream || virStorageVolDownload (volume, stream, offset, len, 0) < 0)
+        return kn_virt_fail (call->host, call->conn, error);
+    if (!receive_all (call, stream, len, take, data, error)) {
+        abort_stream (stream);
+        return false;
+    }
+    if (virStreamFinish (stream) < 0)
+        return kn_virt_fail (call->host, call->conn, error);
+    return true;
+}
+
+static bool
+append_bytes (const char *bytes, gsize len, gpointer data, GError **error)
+{
+    g_byte_array_append (data, (const guint8 *)bytes, (guint)len);
     return true;
 }
 
@@ -162,19 +189,34 @@ download_tail (KnPoolCall *call, virStorageVolPtr volume, gsize max, GByteArray 
         return true;
     }
     guint64 len = MIN (info.allocation, max);
-    g_autoptr (virStream) stream = len > 0 ? virStreamNew (call->conn, 0) : NULL;
 
-    if (len == 0)
-        return true;
-    if (!stream || virStorageVolDownload (volume, stream, info.allocation - len, len, 0) < 0)
-        return kn_virt_fail (call->host, call->conn, error);
-    if (!receive_all (call, stream, len, out, error)) {
-        abort_stream (stream);
+    return len == 0
+           || download (call, volume, info.allocation - len, len, append_bytes, out, error);
+}
+
+bool
+kn_volume_download (KnVirtHost *host, const char *name, KnVolumeTake take, gpointer data,
+                    GError **error)
+{
+    g_auto (KnPoolCall) call = { 0 };
+    g_autoptr (virStorageVol) volume = NULL;
+    virStorageVolInfo info;
+
+    if (!kn_pool_call_open (&call, host, KN_POOL_INSTANCES, error)
+        || !kn_pool_find_volume (&call, name, KN_POOL_LOOK_DEEP, &volume, error))
+        return false;
+    if (!volume) {
+        kn_error_set (error, KN_ERROR_NOT_FOUND, "volume '%s' is not on host '%s'", name,
+                      host->name);
         return false;
     }
-    if (virStreamFinish (stream) < 0)
-        return kn_virt_fail (call->host, call->conn, error);
-    return true;
+    if (call.test)
+        return virStorageVolGetInfo (volume, &info) == 0
+                   ? kn_virt_test_disk (info.capacity, take, data, error)
+                   : kn_virt_fail (host, call.conn, error);
+    if (virStorageVolGetInfoFlags (volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+        return kn_virt_fail (host, call.conn, error);
+    return download (&call, volume, 0, info.allocation, take, data, error);
 }
 
 /* The tail of @name, then of NAME.0, NAME.1 … until @max bytes are together; newest part first in @parts. */

@@ -148,6 +148,9 @@ void kn_virt_test_present (KnVirtFacts *facts);
 /* Domain XML as the test driver takes it; caller frees. */
 char *kn_virt_test_adapt (const char *xml, GError **error);
 
+/* The bytes of an empty qcow2 of @size_bytes, as a QEMU host would have in a file. */
+bool kn_virt_test_disk (guint64 size_bytes, KnVolumeTake take, gpointer data, GError **error);
+
 /* ---- events.c ---- */
 
 bool kn_virt_events_register (KnVirtHost *host, virConnectPtr conn, int *callbacks,
@@ -191,6 +194,17 @@ bool kn_domain_call_open_on (KnDomainCall *call, KnVirtHost *host, virConnectPtr
                              const char *uuid, GError **error);
 
 bool kn_domain_call_state (KnDomainCall *call, KnDomainState *out_state, GError **error);
+
+/* ---- power.c ---- */
+
+/* How many lifecycle events the host has told; and a wait for the next one after @serial, or until @until_us (monotonic). */
+guint64 kn_virt_event_serial (KnVirtHost *host);
+void kn_virt_wait_for_event (KnVirtHost *host, guint64 serial, gint64 until_us);
+
+/* ---- copy.c ---- */
+
+/* Whether a domain of that name only reads a disk for a copy: it is ours and no server. */
+bool kn_disk_copy_is_reader (const char *name);
 
 /* ---- monitor.c: calls that wait for a guest's QEMU ---- */
 

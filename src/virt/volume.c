@@ -192,6 +192,27 @@ kn_volume_delete (KnVirtHost *host, const char *name, GError **error)
     return delete_rotated (&call, name, error);
 }
 
+bool
+kn_volume_load_capacity (KnVirtHost *host, const char *name, guint64 *out_bytes, GError **error)
+{
+    g_auto (KnPoolCall) call = { 0 };
+    g_autoptr (virStorageVol) volume = NULL;
+    virStorageVolInfo info;
+
+    if (!kn_pool_call_open (&call, host, KN_POOL_INSTANCES, error)
+        || !kn_pool_find_volume (&call, name, KN_POOL_LOOK_DEEP, &volume, error))
+        return false;
+    if (!volume) {
+        kn_error_set (error, KN_ERROR_NOT_FOUND, "volume '%s' is not on host '%s'", name,
+                      host->name);
+        return false;
+    }
+    if (virStorageVolGetInfo (volume, &info) < 0)
+        return kn_virt_fail (host, call.conn, error);
+    *out_bytes = info.capacity;
+    return true;
+}
+
 static void
 free_volumes (virStorageVolPtr *volumes)
 {

@@ -30,6 +30,15 @@ bool kn_volume_ensure_image (KnVirtHost *host, const char *base, int fd, guint64
 char *kn_volume_load_tail (KnVirtHost *host, const char *name, gsize max_bytes, gsize *out_len,
                            GError **error);
 
+/* Hands the bytes of the volume's file to @take, a piece at a time, as they come; false ends it. */
+typedef bool (*KnVolumeTake) (const char *bytes, gsize len, gpointer data, GError **error);
+bool kn_volume_download (KnVirtHost *host, const char *name, KnVolumeTake take, gpointer data,
+                         GError **error);
+
+/* What a guest sees of the volume's size, bytes. */
+bool kn_volume_load_capacity (KnVirtHost *host, const char *name, guint64 *out_bytes,
+                              GError **error);
+
 /* Deletes a volume and what virtlogd has rotated away from it (NAME.0, NAME.1 …); none is fine. */
 bool kn_volume_delete (KnVirtHost *host, const char *name, GError **error);
 
