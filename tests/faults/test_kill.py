@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import time
@@ -111,9 +112,10 @@ class Bench:
             return None
         server = self.request_boot()
         guests.wait_status(self.admin, server)
-        if operation == "start":
-            self.action(server, {"os-stop": None}).ok(202)
-            guests.wait_status(self.admin, server, "SHUTOFF")
+        before = {"start": ("os-stop", "SHUTOFF"), "resume": ("suspend", "SUSPENDED"), "snapshot-off": ("os-stop", "SHUTOFF")}
+        if operation in before:
+            self.action(server, {before[operation][0]: None}).ok(202)
+            guests.wait_status(self.admin, server, before[operation][1])
         return server
 
     def request(self, operation, server):
@@ -126,7 +128,9 @@ class Bench:
                 self.admin.compute.delete("/servers/" + server).ok(204)
             else:
                 body = {"reboot": {"reboot": {"type": "HARD"}}, "rebuild": {"rebuild": {"imageRef": self.other_image}},
-                        "stop": {"os-stop": None}, "start": {"os-start": None}}[operation]
+                        "stop": {"os-stop": None}, "start": {"os-start": None}, "suspend": {"suspend": None},
+                        "resume": {"resume": None}, "snapshot": {"createImage": {"name": "snap"}},
+                        "snapshot-off": {"createImage": {"name": "snap"}}}[operation]
                 self.action(server, body).ok(200, 202)
         except requests.ConnectionError:
             assert self.cloud.wait() == -9
@@ -147,7 +151,8 @@ class Bench:
             if body["status"] == "ERROR":
                 assert body["fault"]["message"], body
                 return "ERROR"
-            return body["status"] if body["OS-EXT-STS:task_state"] is None and body["status"] in ("ACTIVE", "SHUTOFF") else None
+            settled = body["OS-EXT-STS:task_state"] is None and body["status"] in ("ACTIVE", "SHUTOFF", "SUSPENDED")
+            return body["status"] if settled else None
         return wait_for(look, 60, "server %s settles" % server)
 
     def clean(self, server):
@@ -167,11 +172,15 @@ class Bench:
         for uuid, server in servers.items():
             if server["status"] == "ACTIVE":
                 assert uuid in running, server
-            elif server["status"] == "SHUTOFF":
+            elif server["status"] in ("SHUTOFF", "SUSPENDED"):
                 assert uuid not in running, server
+                saved = "yes" if server["status"] == "SUSPENDED" else "no"
+                assert re.search("Managed save: *" + saved, guests.virsh("dominfo", uuid)), server
         ports = self.admin.network.get("/ports").ok(200)["ports"]
         assert {p["device_id"] for p in ports if p["device_owner"].startswith("compute:")} <= set(servers), "ports without a server"
-        assert wait_for(lambda: not self.rows("select id from jobs where finished_at is null") or None, 20, "no unfinished jobs")
+        unfinished = "select id from jobs where finished_at is null and kind<>'server.set-time'"
+        assert wait_for(lambda: not self.rows(unfinished) or None, 20, "no unfinished jobs")
+        self.check_snapshots()
         if not servers:
             assert wait_for(lambda: not os.listdir(self.cloud.data + "/instances") or None, 10, "no files of guests left")
             assert not self.rows("select * from image_uses")
@@ -180,7 +189,19 @@ class Bench:
         assert self.strangers.look() == self.strangers.before
 
 
-OPERATIONS = ["boot", "reboot", "rebuild", "stop", "start", "delete"]
+    def check_snapshots(self):
+        """Each is whole, or was never begun; no copy lies about. They are deleted, so that the next check sees its own."""
+        for image in self.admin.image.get("/images?image_type=snapshot").ok(200)["images"]:
+            assert image["status"] == "active", image
+            path = "%s/images/%s" % (self.cloud.data, image["id"])
+            subprocess.run(["qemu-img", "check", "-q", path], check=True)
+            subprocess.run(["qemu-img", "compare", "-q", path, guests.image("rtc")], check=True)
+            self.admin.image.delete("/images/" + image["id"]).ok(204)
+        assert not [n for n in os.listdir(self.cloud.data + "/instances") if n.endswith("_snapshot")]
+        assert len(os.listdir(self.cloud.data + "/images")) == 2, "bytes without an image"
+
+
+OPERATIONS = ["boot", "reboot", "rebuild", "stop", "start", "suspend", "resume", "snapshot", "snapshot-off", "delete"]
 
 
 @pytest.fixture(scope="module")
