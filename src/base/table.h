@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#define KN_TABLE_COLUMNS 6
+#define KN_TABLE_COLUMNS 8
 
 typedef struct KnTable KnTable;
 

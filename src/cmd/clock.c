@@ -5,13 +5,18 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/table.h"
 #include "cmd/args.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
+#include "cmd/plan_print.h"
 #include "compute/skew.h"
 
 #define USAGE "[SERVER [--now] | --all | --hosts] [--json] [--os-cloud NAME]"
 #define PAGES_MAX 100
+
+static const char *const clock_headings[]
+    = { "SERVER", "OS", "POLICY", "ZONE", "SKEW", "SINCE", "VERDICT", NULL };
 
 static const char *
 text_of (const json_t *object, const char *key)
@@ -21,54 +26,12 @@ text_of (const json_t *object, const char *key)
     return text != NULL ? text : "-";
 }
 
-/* ---- tables ---- */
-
 static void
-add_row (GPtrArray *rows, ...)
+print_table (const KnTable *table)
 {
-    g_autoptr (GPtrArray) cells = g_ptr_array_new ();
-    va_list cell;
-    const char *text;
+    g_autofree char *text = kn_table_format (table, kn_args_terminal_width ());
 
-    va_start (cell, rows);
-    while ((text = va_arg (cell, const char *)) != NULL)
-        g_ptr_array_add (cells, g_strdup (text));
-    va_end (cell);
-    g_ptr_array_add (cells, NULL);
-    g_ptr_array_add (rows, g_ptr_array_steal (cells, NULL));
-}
-
-static glong
-width_of (const GPtrArray *rows, guint column)
-{
-    glong width = 0;
-
-    for (guint i = 0; i < rows->len; i++)
-        width = MAX (width, g_utf8_strlen (((char **)rows->pdata[i])[column], -1));
-    return width;
-}
-
-/* Columns as wide as what is in them; all rows have as many cells as the first. */
-static void
-print_rows (const GPtrArray *rows)
-{
-    guint n = g_strv_length (rows->pdata[0]);
-
-    for (guint i = 0; i < rows->len; i++)
-        for (guint k = 0; k < n; k++) {
-            const char *cell = ((char **)rows->pdata[i])[k];
-            int pad = k + 1 < n ? (int)(width_of (rows, k) - g_utf8_strlen (cell, -1)) + 2 : 0;
-
-            kn_args_print (cell);
-            (void)printf ("%*s%s", pad, "", k + 1 < n ? "" : "\n");
-        }
-}
-
-static void
-print_json (const json_t *body)
-{
-    (void)json_dumpf (body, stdout, JSON_INDENT (2));
-    (void)putchar ('\n');
+    (void)fputs (text, stdout);
 }
 
 /* ---- guests ---- */
@@ -95,12 +58,21 @@ format_verdict (const json_t *clock)
 }
 
 static void
-add_clock (GPtrArray *rows, const json_t *clock)
+add_clock (KnTable *table, const json_t *clock)
 {
     g_autofree char *skew = format_skew (clock), *verdict = format_verdict (clock);
+    const char *const cells[] = {
+        text_of (clock, "name"),
+        text_of (clock, "os_type"),
+        text_of (clock, "policy"),
+        text_of (clock, "zone"),
+        skew,
+        text_of (clock, "since"),
+        verdict,
+    };
 
-    add_row (rows, text_of (clock, "name"), text_of (clock, "os_type"), text_of (clock, "policy"),
-             text_of (clock, "zone"), skew, text_of (clock, "since"), verdict, NULL);
+    G_STATIC_ASSERT (G_N_ELEMENTS (cells) + 1 == G_N_ELEMENTS (clock_headings));
+    kn_table_add (table, cells);
 }
 
 static void
@@ -132,23 +104,14 @@ print_trouble (const json_t *clock)
     print_notes (clock, name);
 }
 
-static GPtrArray *
-new_rows (void)
-{
-    GPtrArray *rows = g_ptr_array_new_with_free_func ((GDestroyNotify)g_strfreev);
-
-    add_row (rows, "SERVER", "OS", "POLICY", "ZONE", "SKEW", "SINCE", "VERDICT", NULL);
-    return rows;
-}
-
 static void
 print_clocks (const json_t *clocks)
 {
-    g_autoptr (GPtrArray) rows = new_rows ();
+    g_autoptr (KnTable) table = kn_table_new (clock_headings);
 
     for (gsize i = 0; i < json_array_size (clocks); i++)
-        add_clock (rows, json_array_get (clocks, i));
-    print_rows (rows);
+        add_clock (table, json_array_get (clocks, i));
+    print_table (table);
     for (gsize i = 0; i < json_array_size (clocks); i++)
         print_trouble (json_array_get (clocks, i));
 }
@@ -186,37 +149,38 @@ show_all (KnClient *client, bool all, bool as_json, GError **error)
     if (clocks == NULL)
         return false;
     if (as_json)
-        print_json (clocks);
+        kn_plan_print_json (clocks);
     else
         print_clocks (clocks);
     return true;
 }
 
-/* "2026-11-20T16:00:00Z  8 h 00 m behind  zone-kms" */
 static void
 print_history (const json_t *clock)
 {
+    static const char *const headings[] = { "MEASURED", "BY", "SKEW", "VERDICT", NULL };
     const json_t *history = json_object_get (clock, "history");
-    g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify)g_strfreev);
+    g_autoptr (KnTable) table = kn_table_new (headings);
 
     for (gsize i = 0; i < json_array_size (history); i++) {
         const json_t *line = json_array_get (history, i);
         g_autofree char *skew = format_skew (line), *verdict = format_verdict (line);
+        const char *const cells[]
+            = { text_of (line, "measured_at"), text_of (line, "method"), skew, verdict };
 
-        add_row (rows, " ", text_of (line, "measured_at"), text_of (line, "method"), skew, verdict,
-                 NULL);
+        kn_table_add (table, cells);
     }
-    if (rows->len > 0)
-        print_rows (rows);
+    if (json_array_size (history) > 0)
+        print_table (table);
 }
 
 static void
 print_clock (const json_t *clock)
 {
-    g_autoptr (GPtrArray) rows = new_rows ();
+    g_autoptr (KnTable) table = kn_table_new (clock_headings);
 
-    add_clock (rows, clock);
-    print_rows (rows);
+    add_clock (table, clock);
+    print_table (table);
     kn_args_print (text_of (clock, "text"));
     (void)putchar ('\n');
     print_notes (clock, text_of (clock, "name"));
@@ -234,7 +198,7 @@ show_one (KnClient *client, const char *server, bool now, bool as_json, GError *
     if (path == NULL || !kn_client_call (client, "GET", "compute", path, NULL, &body, error))
         return false;
     if (as_json)
-        print_json (body);
+        kn_plan_print_json (body);
     else
         print_clock (json_object_get (body, "clock"));
     return true;
@@ -281,31 +245,35 @@ format_faults (const json_t *host)
 }
 
 static void
-add_host (GPtrArray *rows, const json_t *host)
+add_host (KnTable *table, const json_t *host)
 {
     g_autofree char *ntp = format_ntp (host), *hardware = format_hardware (host);
     g_autofree char *faults = format_faults (host);
 
-    add_row (rows, text_of (host, "host"), text_of (host, "zone"), ntp, hardware, faults, NULL);
+    const char *const cells[]
+        = { text_of (host, "host"), text_of (host, "zone"), ntp, hardware, faults };
+
+    kn_table_add (table, cells);
 }
 
 static bool
 show_hosts (KnClient *client, bool as_json, GError **error)
 {
-    g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify)g_strfreev);
+    static const char *const headings[]
+        = { "HOST", "ZONE", "NTP", "HARDWARE CLOCK", "VERDICT", NULL };
+    g_autoptr (KnTable) table = kn_table_new (headings);
     g_autoptr (json_t) body = NULL;
 
     if (!kn_client_call (client, "GET", "compute", "/kilonova-host-clocks", NULL, &body, error))
         return false;
     const json_t *hosts = json_object_get (body, "hosts");
     if (as_json) {
-        print_json (hosts);
+        kn_plan_print_json (hosts);
         return true;
     }
-    add_row (rows, "HOST", "ZONE", "NTP", "HARDWARE CLOCK", "VERDICT", NULL);
     for (gsize i = 0; i < json_array_size (hosts); i++)
-        add_host (rows, json_array_get (hosts, i));
-    print_rows (rows);
+        add_host (table, json_array_get (hosts, i));
+    print_table (table);
     for (gsize i = 0; i < json_array_size (hosts); i++)
         print_notes (json_array_get (hosts, i), text_of (json_array_get (hosts, i), "host"));
     return true;

@@ -24,6 +24,19 @@ fail_part (const char *part, GError **error)
     return false;
 }
 
+/* What the running guest gave away. */
+static void
+print_warnings (const json_t *body)
+{
+    const json_t *warnings = json_object_get (body, "warnings");
+
+    for (gsize i = 0; i < json_array_size (warnings); i++) {
+        (void)fputs ("! ", stdout);
+        kn_args_print (kn_plan_text (json_array_get (warnings, i), "text"));
+        (void)putchar ('\n');
+    }
+}
+
 static bool
 print_plan (const json_t *body, const char *part, GError **error)
 {
@@ -46,6 +59,7 @@ print_plan (const json_t *body, const char *part, GError **error)
     kn_args_print (kn_plan_text (body, "profile"));
     (void)printf (", %zu decisions, %zu to look at (marked with !)\n", n, warnings);
     (void)fputs (text, stdout);
+    print_warnings (body);
     return true;
 }
 

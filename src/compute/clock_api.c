@@ -57,8 +57,8 @@ write_guest (KnJw *w, const KnSkew *skew)
     kn_jw_end (w);
 }
 
-static void
-write_warnings (KnJw *w, const GPtrArray *warnings)
+void
+kn_clock_write_warnings (KnJw *w, const GPtrArray *warnings)
 {
     kn_jw_array_member (w, "warnings");
     for (guint i = 0; i < warnings->len; i++) {
@@ -88,7 +88,36 @@ write_scene (KnJw *w, const KnClockScene *scene)
     write_time (w, "since", scene->skew->since_us);
     kn_jw_string_member (w, "text", scene->text);
     write_guest (w, scene->skew);
-    write_warnings (w, scene->warnings);
+    kn_clock_write_warnings (w, scene->warnings);
+}
+
+/* The RTC, where the guest owns it, and what the guest wrote into it. */
+static void
+write_hardware (KnJw *w, const KnClockScene *scene)
+{
+    gint64 offset_s;
+
+    kn_jw_object_member (w, "hardware_clock");
+    if (kn_clock_row_now (scene->row, &offset_s))
+        kn_jw_int_member (w, "offset_seconds", offset_s);
+    else
+        kn_jw_null_member (w, "offset_seconds");
+    write_time (w, "written_at", scene->row->written_us);
+    kn_jw_array_member (w, "changes");
+    for (guint i = 0; i < scene->changes->len; i++) {
+        const KnClockChange *change = &g_array_index (scene->changes, KnClockChange, i);
+
+        kn_jw_object (w);
+        write_time (w, "at", change->at_us);
+        if (change->has_before)
+            kn_jw_int_member (w, "before_seconds", change->before_s);
+        else
+            kn_jw_null_member (w, "before_seconds");
+        kn_jw_int_member (w, "offset_seconds", change->offset_s);
+        kn_jw_end (w);
+    }
+    kn_jw_end (w);
+    kn_jw_end (w);
 }
 
 static void
@@ -142,6 +171,7 @@ clock_show (KnRequest *req, GError **error)
     kn_jw_object (w);
     kn_jw_object_member (w, "clock");
     write_scene (w, &scene);
+    write_hardware (w, &scene);
     kn_jw_array_member (w, "history");
     if (!kn_store_skew_each_earlier (call.db, call.server->uuid, write_earlier, w, error))
         return false;

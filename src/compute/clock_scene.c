@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "compute/server_store.h"
-#include "json/read.h"
+#include "compute/skew_rtc.h"
 
 void
 kn_clock_scene_clear (KnClockScene *scene)
 {
-    g_clear_pointer (&scene->policy, g_free);
+    g_clear_pointer (&scene->row, kn_clock_row_free);
+    g_clear_pointer (&scene->changes, g_array_unref);
     g_clear_pointer (&scene->zone, g_free);
     g_clear_pointer (&scene->host_zone, g_free);
     g_clear_pointer (&scene->skew, kn_skew_free);
@@ -25,48 +26,38 @@ warning_free (KnClockWarning *warning)
     g_free (warning);
 }
 
-/* What the plan of the last start says of @path; NULL: nothing. */
-static const char *
-find_decision (const json_t *plan, const char *path)
-{
-    for (gsize i = 0; i < json_array_size (plan); i++) {
-        const json_t *decision = json_array_get (plan, i);
-        const char *at = json_string_value (json_object_get (decision, "path"));
-
-        if (g_strcmp0 (at, path) == 0)
-            return json_string_value (json_object_get (decision, "value"));
-    }
-    return NULL;
-}
-
+/* What the domain was started with says which policy is in force. */
 static bool
-load_policy (KnDb *db, KnClockScene *scene, GError **error)
+load_hardware (KnDb *db, KnClockScene *scene, GError **error)
 {
-    g_auto (KnServerPlan) stored = { 0 };
-    g_autoptr (json_t) plan = NULL;
+    KnClockBase base;
 
-    if (!kn_store_server_load_plan (db, scene->server->uuid, &stored, error))
+    scene->row = kn_store_clock_load (db, scene->server->uuid, error);
+    if (scene->row == NULL)
         return false;
-    plan = stored.plan != NULL ? kn_json_parse (stored.plan, strlen (stored.plan), NULL) : NULL;
-    const char *offset = find_decision (plan, "clock/@offset");
-    scene->policy = g_strdup (g_strcmp0 (offset, "variable") == 0 ? "guest" : offset);
-    return true;
+    scene->changes = kn_store_clock_changes (db, scene->server->uuid, error);
+    base = scene->row->base;
+    scene->policy = base == KN_CLOCK_BASE_NONE       ? NULL
+                    : base == KN_CLOCK_BASE_VARIABLE ? "guest"
+                                                     : kn_clock_base_name (base);
+    return scene->changes != NULL;
 }
 
 /* What was said on the server wins over what its image says. */
-static bool
-load_zone (KnDb *db, KnClockScene *scene, GError **error)
+char *
+kn_clock_load_zone (KnDb *db, const char *server, GError **error)
 {
-    g_autoptr (GHashTable) user = kn_store_meta_load (db, KN_META_USER, scene->server->uuid, error);
+    g_autoptr (GHashTable) user = kn_store_meta_load (db, KN_META_USER, server, error);
     g_autoptr (GHashTable) system
-        = user != NULL ? kn_store_meta_load (db, KN_META_SYSTEM, scene->server->uuid, error) : NULL;
+        = user != NULL ? kn_store_meta_load (db, KN_META_SYSTEM, server, error) : NULL;
+    const char *said;
 
     if (system == NULL)
-        return false;
-    const char *said = g_hash_table_lookup (user, "os_timezone");
-    scene->zone
-        = g_strdup (said != NULL ? said : g_hash_table_lookup (system, "image_os_timezone"));
-    return true;
+        return NULL;
+    said = g_hash_table_lookup (user, "os_timezone");
+    if (said == NULL)
+        said = g_hash_table_lookup (system, "image_os_timezone");
+    return g_strdup (said != NULL ? said : "");
 }
 
 static void
@@ -111,22 +102,39 @@ warn (KnClockScene *scene, const char *code, char *text)
     g_ptr_array_add (scene->warnings, warning);
 }
 
-/* An undeclared Windows gives itself away: its agent says so. */
-static bool
+#define REPAIR                                                                                     \
+    "so its hardware clock, timers and Hyper-V features are not for Windows: kilonova server set " \
+    "%s os_type=windows --reboot hard"
+
+/* An undeclared Windows gives itself away: its agent says so, or it sets its hardware clock to local time. */
+static void
 warn_of_windows (KnClockScene *scene)
 {
-    const char *os_type = scene->server->os_type;
+    const KnServer *server = scene->server;
+    const char *declared = server->os_type != NULL ? server->os_type : "to be nothing";
+    const char *says = scene->skew->os_id;
+    g_autofree char *size = NULL;
+    gint64 step_s;
 
-    if (g_strcmp0 (os_type, "windows") == 0 || g_strcmp0 (scene->skew->os_id, "mswindows") != 0)
-        return false;
-    warn (
-        scene, "undeclared-windows",
-        g_strdup_printf ("The guest's agent says that it is %s, but the server is declared %s, so "
-                         "its hardware clock, timers and Hyper-V features are not for Windows: "
-                         "kilonova server set %s os_type=windows --reboot hard",
-                         scene->skew->os_name != NULL ? scene->skew->os_name : "Windows",
-                         os_type != NULL ? os_type : "to be nothing", scene->server->uuid));
-    return true;
+    if (g_strcmp0 (server->os_type, "windows") == 0)
+        return;
+    if (g_strcmp0 (says, "mswindows") == 0) {
+        warn (scene, "undeclared-windows",
+              g_strdup_printf ("The guest's agent says that it is %s, but the server is declared "
+                               "%s, " REPAIR,
+                               scene->skew->os_name != NULL ? scene->skew->os_name : "Windows",
+                               declared, server->uuid));
+        return;
+    }
+    /* A guest whose agent says something else is believed. */
+    if (says != NULL || !kn_skew_is_windows_step (scene->changes, server, &step_s))
+        return;
+    size = kn_skew_format (step_s * 1000);
+    *strrchr (size, ' ') = '\0';
+    warn (scene, "undeclared-windows",
+          g_strdup_printf ("The guest has moved its hardware clock by %s, a whole zone, as Windows "
+                           "does to keep local time in it. The server is declared %s, " REPAIR,
+                           size, declared, server->uuid));
 }
 
 bool
@@ -139,28 +147,34 @@ kn_clock_scene_load (KnCompute *compute, KnDb *db, const KnServer *server, KnClo
         .server = server,
         .warnings = g_ptr_array_new_with_free_func ((GDestroyNotify)warning_free),
     };
-    if (!load_policy (db, scene, error) || !load_zone (db, scene, error)
-        || !load_skew (db, scene, error))
+    if (!load_hardware (db, scene, error) || !load_skew (db, scene, error))
         return false;
+    scene->zone = kn_clock_load_zone (db, server->uuid, error);
+    if (scene->zone == NULL)
+        return false;
+    if (*scene->zone == '\0')
+        g_clear_pointer (&scene->zone, g_free);
     load_host_zone (compute, scene);
     scene->text = kn_skew_explain (scene->skew, &(KnSkewScene){ server->uuid, server->os_type,
                                                                 scene->zone, scene->host_zone });
-    (void)warn_of_windows (scene);
+    warn_of_windows (scene);
     return true;
 }
 
-GPtrArray *
-kn_clock_warnings_load (KnCompute *compute, KnDb *db, const KnServer *server, GError **error)
+void
+kn_clock_refine_skew (KnDb *db, const char *id, KnSkew *skew)
 {
-    g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
-    g_auto (KnClockScene) scene = { 0 };
+    g_autoptr (KnServer) server = NULL;
+    g_autoptr (KnClockRow) row = NULL;
+    g_autofree char *zone = NULL;
 
-    if (!kn_clock_scene_load (compute, db, server, &scene, error))
-        return NULL;
-    for (guint i = 0; i < scene.warnings->len; i++) {
-        KnClockWarning *warning = scene.warnings->pdata[i];
-
-        g_ptr_array_add (texts, g_steal_pointer (&warning->text));
-    }
-    return g_steal_pointer (&texts);
+    if (skew->method != KN_SKEW_BY_NONE)
+        return;
+    row = kn_store_clock_load (db, id, NULL);
+    if (row == NULL || !row->has_offset)
+        return;
+    server = kn_store_server_load (db, id, NULL, NULL);
+    zone = server != NULL ? kn_clock_load_zone (db, id, NULL) : NULL;
+    if (zone != NULL)
+        kn_skew_try_rtc (skew, server, row, *zone != '\0' ? zone : NULL);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "compute/clock.h"
 #include "compute/clock_api.h"
+#include "compute/clock_scene.h"
 #include "compute/discovery.h"
 #include "compute/events.h"
 #include "compute/flavor.h"
@@ -73,6 +74,12 @@ make_service (KnCompute *compute)
 }
 
 static void
+refine_skew (gpointer data, KnDb *db, const char *server, KnSkew *skew)
+{
+    kn_clock_refine_skew (db, server, skew);
+}
+
+static void
 watch_hosts (gpointer data)
 {
     kn_host_clocks_watch (data);
@@ -101,6 +108,7 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     compute->skew_plan = (KnSkewPlan){
         .db = options->db,
         .ops = kn_skew_ops (options->virt),
+        .refine = refine_skew,
         .after = watch_hosts,
         .data = compute,
         .interval_s = (guint)kn_config_int (options->config, "clock.measure_interval"),

@@ -6,6 +6,8 @@
 #include "base/time.h"
 #include "base/util.h"
 #include "compute/clock_store.h"
+#include "compute/clock_api.h"
+#include "compute/clock_scene.h"
 #include "compute/facts.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
@@ -203,19 +205,18 @@ plan_show (KnRequest *req, GError **error)
 {
     g_auto (KnServerCall) call = { 0 };
     g_auto (KnServerPlan) plan = { 0 };
-    g_autoptr (KnClockRow) row = NULL;
+    g_auto (KnClockScene) scene = { 0 };
     g_autoptr (KnJw) w = kn_jw_new ();
 
     if (!kn_server_call_begin (&call, req, error)
-        || !kn_store_server_load_plan (call.db, call.server->uuid, &plan, error))
-        return false;
-    row = kn_store_clock_load (call.db, call.server->uuid, error);
-    if (row == NULL)
+        || !kn_store_server_load_plan (call.db, call.server->uuid, &plan, error)
+        || !kn_clock_scene_load (call.compute, call.db, call.server, &scene, error))
         return false;
     kn_jw_object (w);
     kn_jw_string_member (w, "profile", call.server->profile);
     kn_jw_raw_member (w, "decisions", plan.plan != NULL ? plan.plan : "[]");
-    write_clock (w, row);
+    write_clock (w, scene.row);
+    kn_clock_write_warnings (w, scene.warnings);
     kn_jw_end (w);
     kn_request_reply_json (req, 200, w);
 

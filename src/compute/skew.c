@@ -155,18 +155,3 @@ kn_skew_judge (const KnSkew *skew)
             return i;
     return KN_SKEW_UNKNOWN;
 }
-
-bool
-kn_skew_zone_offset (const char *name, gint64 at_us, gint64 *out_offset_s)
-{
-    g_autoptr (GTimeZone) zone = name != NULL ? g_time_zone_new_identifier (name) : NULL;
-    gint interval;
-
-    if (zone == NULL)
-        return false;
-    interval = g_time_zone_find_interval (zone, G_TIME_TYPE_UNIVERSAL, at_us / G_USEC_PER_SEC);
-    if (interval < 0)
-        return false;
-    *out_offset_s = g_time_zone_get_offset (zone, interval);
-    return true;
-}

@@ -91,6 +91,3 @@ char *kn_skew_explain (const KnSkew *skew, const KnSkewScene *scene);
 
 /* "8 h 00 m behind", "12 s ahead", "right to 40 ms"; caller frees. */
 char *kn_skew_format (gint64 skew_ms);
-
-/* Seconds ahead of UTC of the IANA zone @name at @at_us; false: no such zone. Reads tzdata: worker threads only. */
-bool kn_skew_zone_offset (const char *name, gint64 at_us, gint64 *out_offset_s);

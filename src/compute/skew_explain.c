@@ -3,6 +3,7 @@
  * KMS host accepts a client. */
 #include <stdlib.h>
 
+#include "base/zone.h"
 #include "compute/skew.h"
 
 #define MINUTE_MS 60000
@@ -84,7 +85,7 @@ has_offset (const char *zone, gint64 at_us, gint64 offset_s)
 {
     gint64 found;
 
-    return kn_skew_zone_offset (zone, at_us, &found) && found == offset_s;
+    return zone != NULL && kn_zone_offset_at (zone, at_us, &found) && found == offset_s;
 }
 
 char *

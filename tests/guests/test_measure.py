@@ -127,3 +127,38 @@ def test_without_an_agent(servers):
     server = boot(servers, guest="rtc", name="bare", metadata={"kilonova:profile": "nova-26"})
     assert clock(servers, server)["why"] == "no-channel"
     servers.delete(server)
+
+
+def test_an_undeclared_windows_gives_itself_away(servers):
+    """It sets its hardware clock to another hour: 03 whatever it is in UTC."""
+    server = boot(servers, guest="rtc-set3", os_type=None, name="secret")
+    changes = wait_for(lambda: clock(servers, server)["hardware_clock"]["changes"], 60, "the guest sets its clock")
+    found = clock(servers, server)
+    hours = round(changes[0]["offset_seconds"] / 3600)
+    assert abs(changes[0]["offset_seconds"] - hours * 3600) <= 2
+    if hours == 0:      # run at three in the morning, this is a Linux
+        assert found["warnings"] == [] and found["verdict"] == "right"
+        return
+    assert found["method"] == "none" and found["why"] == "not-connected", "right as a Windows or wrong as a Linux: nobody knows"
+    assert [w["code"] for w in found["warnings"]] == ["undeclared-windows"]
+    text = found["warnings"][0]["text"]
+    assert "%d h 00 m" % abs(hours) in text and "kilonova server set %s os_type=windows --reboot hard" % server in text
+    assert "! secret: " + text in kilonova(servers)
+    plan = servers.admin.compute.get("/servers/%s/kilonova-plan" % server).ok(200)
+    assert plan["warnings"] == found["warnings"]
+    # Declared, there is nothing to warn of.
+    servers.admin.compute.put("/servers/%s/kilonova-properties" % server, {"properties": {"os_type": "windows"}}).ok(200)
+    assert clock(servers, server)["warnings"] == []
+    servers.delete(server)
+
+
+def test_a_declared_windows_without_an_agent(servers):
+    """It writes the hour that it reads: by its hardware clock it is right, zone and all."""
+    server = boot(servers, guest="rtc-same", os_type="windows", name="quiet", metadata={"os_timezone": "Asia/Shanghai"})
+    wait_for(lambda: clock(servers, server)["method"] == "rtc", 60, "known by its hardware clock", pause=1)
+    found = clock(servers, server)
+    assert found["verdict"] == "right" and abs(found["skew_seconds"]) <= 2 and found["why"] == "not-connected"
+    assert found["policy"] == "timezone" and abs(found["hardware_clock"]["offset_seconds"] - 28800) <= 2
+    assert "hardware clock" in found["text"] and found["warnings"] == []
+    assert abs(metrics(servers)[server]) <= 2
+    servers.delete(server)
