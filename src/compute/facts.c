@@ -132,8 +132,8 @@ gather_nics (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
     return true;
 }
 
-static bool
-gather_host (KnServerFacts *f, KnVirtHost *host, GError **error)
+bool
+kn_guest_host_load (KnVirtHost *host, KnGuestHost *out_host, GError **error)
 {
     const KnVirtFacts *facts = kn_virt_host_facts (host, error);
 
@@ -143,7 +143,7 @@ gather_host (KnServerFacts *f, KnVirtHost *host, GError **error)
         return false;
     /* A host that names no machine types (libvirt's test driver) takes any. */
     names_machines = facts->machines != NULL && *facts->machines != NULL;
-    f->facts.host = (KnGuestHost){
+    *out_host = (KnGuestHost){
         .arch = facts->arch,
         .virt_type = facts->virt_type,
         .cpu_vendor = facts->cpu_vendor,
@@ -277,7 +277,8 @@ kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVi
 
     return f->extra_specs != NULL && gather_said (f, db, server, error)
            && gather_clock (f, db, server, error) && gather_nics (f, db, server, error)
-           && gather_host (f, host, error) && gather_frozen (f, db, server, error);
+           && kn_guest_host_load (host, &f->facts.host, error)
+           && gather_frozen (f, db, server, error);
 }
 
 void

@@ -23,6 +23,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnServerFacts, kn_server_facts_clear)
 bool kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVirtHost *host,
                            KnServerFacts *out_facts, GError **error);
 
+/* What the guest rules have to know of @host; borrowed from it. Errors: UNAVAILABLE (the host is away). */
+bool kn_guest_host_load (KnVirtHost *host, KnGuestHost *out_host, GError **error);
+
 /* System metadata that a server takes over from its image: image_* keys. New reference. */
 GHashTable *kn_server_image_metadata (const KnImage *image, gint64 root_gib);
 

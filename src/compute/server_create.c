@@ -115,7 +115,7 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
 {
     g_autoptr (GHashTable) properties = image_part (wish->system_metadata);
     g_autoptr (GHashTable) server = kn_server_properties (wish->user_metadata);
-    const KnGuestFacts facts = {
+    KnGuestFacts facts = {
         .name = wish->name,
         .os_type = g_hash_table_lookup (properties, "os_type"),
         .image_properties = properties,
@@ -129,6 +129,9 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
         .flavor_name = wish->flavor_name,
         .profile = wish->profile,
     };
+
+    if (wish->host != NULL)
+        (void)kn_guest_host_load (wish->host, &facts.host, NULL);
 
     return kn_guest_check (&facts, error)
            && kn_server_check_zone (g_hash_table_lookup (server, "os_timezone"), error)

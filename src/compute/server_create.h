@@ -5,6 +5,7 @@
 #include "compute/flavor.h"
 #include "compute/server_store.h"
 #include "image/image.h"
+#include "virt/virt.h"
 
 /* The image @id for a new disk of @flavor's size: usable, active, small enough. Errors (public): BAD_REQUEST. */
 KnImage *kn_server_load_image (KnDb *db, const char *id, const char *project_id, gint64 memory_mib,
@@ -15,6 +16,7 @@ typedef struct {
     const char *name, *profile, *flavor_name;
     gint64 vcpus, memory_mib, root_gib, ephemeral_gib, swap_mib;
     GHashTable *system_metadata, *extra_specs, *user_metadata;
+    KnVirtHost *host; /* that it is to run on; NULL: not chosen yet, or away */
 } KnServerWish;
 bool kn_server_check_guest (const KnServerWish *wish, GError **error);
 

@@ -127,6 +127,7 @@ static bool
 check_guest (Create *c, GError **error)
 {
     const KnFlavor *flavor = c->flavor;
+    g_autoptr (KnVirtHost) host = kn_virt_find_host (c->compute->virt, c->host);
 
     c->profile = kn_server_choose_profile (
         c->spec.metadata, flavor->extra_specs, c->image->properties,
@@ -145,6 +146,7 @@ check_guest (Create *c, GError **error)
             .system_metadata = c->system_metadata,
             .extra_specs = flavor->extra_specs,
             .user_metadata = c->spec.metadata,
+            .host = host,
         },
         error);
 }
@@ -357,7 +359,7 @@ server_create (KnRequest *req, GError **error)
         || !load_keypair (&c, error)
         || !kn_server_check_metadata_count (c.db, caller_project (&c),
                                             g_hash_table_size (c.spec.metadata), error)
-        || !check_guest (&c, error) || !choose_host (&c, error) || !choose_count (&c, error)
+        || !choose_host (&c, error) || !check_guest (&c, error) || !choose_count (&c, error)
         || !check_networks (&c, error))
         return false;
 

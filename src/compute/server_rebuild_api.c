@@ -100,6 +100,8 @@ check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, GError **
     const KnServer *server = call->server;
     g_autoptr (GHashTable) extra_specs = kn_server_extra_specs (server, error);
     g_autoptr (GHashTable) stored = NULL;
+    g_autoptr (KnVirtHost) host
+        = server->host != NULL ? kn_virt_find_host (call->compute->virt, server->host) : NULL;
 
     if (extra_specs == NULL)
         return false;
@@ -120,6 +122,7 @@ check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, GError **
             .system_metadata = rebuild->system_metadata,
             .extra_specs = extra_specs,
             .user_metadata = rebuild->metadata != NULL ? rebuild->metadata : stored,
+            .host = host,
         },
         error);
 }

@@ -249,7 +249,8 @@ static bool
 try_plan (const KnGuestFacts *facts, GError **error)
 {
     KnGuestFacts trial = *facts;
-    trial.host = (KnGuestHost){ .virt_type = facts->host.virt_type };
+    if (!facts->host.arch)
+        trial.host = (KnGuestHost){ .virt_type = facts->host.virt_type };
     g_autoptr (KnGuestPlan) plan = kn_guest_plan_new (&trial, error);
     return plan != NULL;
 }

@@ -204,6 +204,12 @@ kn_numa_place (const KnDraft *draft, KnNumaTopology *topology, GError **error)
                 kn_cpus_add (&used, c);
         if (cell->host)
             continue;
+        if (draft->host->n_cells == 0) {
+            kn_guest_fail (error, "claim/ComputeResourcesUnavailable",
+                           "%s needs the NUMA nodes of the host, and this host's are not known.",
+                           topology->said.source);
+            return false;
+        }
         kn_guest_fail (error, "claim/ComputeResourcesUnavailable",
                        "NUMA node %zu of the guest (%" G_GINT64_FORMAT
                        " MiB) fits on no NUMA node of "

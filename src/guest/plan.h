@@ -24,7 +24,7 @@ void kn_guest_plan_free (KnGuestPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestPlan, kn_guest_plan_free)
 
 /* Checks what can be known before a host is chosen: every property and extra spec, conflicts between them. The API calls it
- * at create and rebuild. @facts needs only what was asked for. Errors (public): BAD_REQUEST. */
+ * at create and rebuild. @facts needs only what was asked for; with the host that was chosen, what that host lacks is found too. Errors (public): BAD_REQUEST. */
 bool kn_guest_check (const KnGuestFacts *facts, GError **error);
 
 /* Whether the server gets a config drive: by the user's word, the image's or the cloud's. */

@@ -17,6 +17,7 @@ REFUSED = {
     "split": ({"hw_cpu_cores": "3"}, "cannot be split"),
     "limits": ({"hw_cpu_max_sockets": "1", "hw_cpu_max_cores": "1", "hw_cpu_max_threads": "1"}, "cannot be split"),
     "secure-boot": ({"os_secure_boot": "required", "hw_machine_type": "pc"}, "needs a q35 machine"),
+    "host": ({"hw_vif_model": "igb"}, "needs libvirt 9.3 and QEMU 8.0; this host has"),
     "nodes": ({"hw_numa_cpus.0": "0-1"}, "has no effect without"),
 }
 
