@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "compute/clock.h"
 
 #define IMAGE_PREFIX "image_"
 
@@ -122,6 +123,8 @@ kn_snapshot_make_image (KnCompute *compute, KnDb *db, const KnSnapshot *snapshot
     inherit (properties, system,
              kn_config_string (compute->config, "compute.non_inheritable_image_properties"));
     add_own (properties, snapshot);
+    if (!kn_server_clock_to_image (db, server, properties, error))
+        return false;
 
     /* A copy of a disk is a qcow2 whatever the image was; `ami` and its kind stand for a raw one. */
     return kn_image_create (compute->images, db,

@@ -130,3 +130,19 @@ def test_somebody_elses_backup_is_not_ended(world, tmp_path):
     wait_for(lambda: not guests.virsh("backup-dumpxml", server, check=False).strip(), 30, "the backup's end")
     snapshot(world, server)
     world.delete(server)
+
+
+def test_the_guests_clock_goes_into_the_copy(world):
+    """A guest that has written its RTC owns it: what is made of its disk begins with the same offset."""
+    server = world.boot(world.image("rtc-same", "windows", os_timezone="Asia/Shanghai"), world.net)
+    guests.wait_clock(world.admin, server, 8)
+    plan = "/servers/%s/kilonova-plan"
+    wait_for(lambda: abs((world.admin.compute.get(plan % server).ok(200)["clock"].get("rtc_offset_s") or 0) - 28800) <= 2, 30,
+             "the offset is known")
+    made = snapshot(world, server)
+    assert abs(int(world.admin.image.get("/images/" + made).ok(200)["os_rtc_offset"]) - 28800) <= 2
+    copy = world.boot(made, world.net)
+    clock = dict(guests.domain(copy, inactive=True).find("clock").attrib)
+    assert clock["offset"] == "variable" and abs(int(clock["adjustment"]) - 28800) <= 2
+    guests.wait_clock(world.admin, copy, 8)
+    world.delete(server, copy)
