@@ -245,14 +245,17 @@ check_companions (const KnDraft *draft, GError **error)
            && check_tpm_owner (draft, error);
 }
 
+/* What no host can do comes before what this host cannot. */
 static bool
 try_plan (const KnGuestFacts *facts, GError **error)
 {
     KnGuestFacts trial = *facts;
-    if (!facts->host.arch)
-        trial.host = (KnGuestHost){ .virt_type = facts->host.virt_type };
-    g_autoptr (KnGuestPlan) plan = kn_guest_plan_new (&trial, error);
-    return plan != NULL;
+    trial.host = (KnGuestHost){ .virt_type = facts->host.virt_type };
+    g_autoptr (KnGuestPlan) anywhere = kn_guest_plan_new (&trial, error);
+    if (!anywhere || !facts->host.arch)
+        return anywhere != NULL;
+    g_autoptr (KnGuestPlan) here = kn_guest_plan_new (facts, error);
+    return here != NULL;
 }
 
 bool
