@@ -37,6 +37,29 @@ print_warnings (const json_t *body)
     }
 }
 
+/* Which keys the guest's Secure Boot trusts, where it has UEFI. */
+static void
+print_keys (const json_t *keys)
+{
+    static const struct {
+        const char *member, *what;
+    } lines[] = {
+        { "certificates", "Secure Boot certificates, by Microsoft's generation: " },
+        { "template", "  in what new guests of this host start with: " },
+        { "kek", "  KEK: " },
+        { "db", "  db: " },
+        { "read_at", "  read from the guest's variable store at " },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (lines); i++) {
+        if (!json_is_string (json_object_get (keys, lines[i].member)))
+            continue;
+        (void)fputs (lines[i].what, stdout);
+        kn_args_print (kn_plan_text (keys, lines[i].member));
+        (void)fputs ("\n", stdout);
+    }
+}
+
 static bool
 print_plan (const json_t *body, const char *part, GError **error)
 {
@@ -58,6 +81,8 @@ print_plan (const json_t *body, const char *part, GError **error)
     (void)fputs ("profile ", stdout);
     kn_args_print (kn_plan_text (body, "profile"));
     (void)printf (", %zu decisions, %zu to look at (marked with !)\n", n, warnings);
+    if (!part || strcmp (part, "os") == 0)
+        print_keys (json_object_get (body, "secure_boot"));
     (void)fputs (text, stdout);
     print_warnings (body);
     return true;

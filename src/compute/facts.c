@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "compute/clock_store.h"
 #include "compute/json_table.h"
+#include "compute/placement.h"
 #include "virt/volume.h"
 
 #define IMAGE_PREFIX "image_"
@@ -49,6 +50,12 @@ char *
 kn_server_snapshot_name (const KnServer *server)
 {
     return g_strconcat (server->uuid, "_snapshot", NULL);
+}
+
+char *
+kn_server_nvram_name (const KnServer *server)
+{
+    return g_strconcat (server->uuid, "_VARS.fd", NULL);
 }
 
 GHashTable *
@@ -157,6 +164,12 @@ kn_guest_host_load (KnVirtHost *host, KnGuestHost *out_host, GError **error)
         .uefi = facts->uefi,
         .secure_boot = facts->secure_boot,
         .tpm = facts->tpm,
+        .tsc_khz = facts->tsc_khz,
+        .cpu_models = facts->cpu_models != NULL && *facts->cpu_models ? facts->cpu_models : NULL,
+        .sev = facts->sev,
+        .sev_cbit = facts->sev_cbit,
+        .sev_reduced_bits = facts->sev_reduced_bits,
+        .no_cpu_control = facts->no_cpu_control,
     };
 
     return true;
@@ -238,6 +251,7 @@ static void
 gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirtHost *host)
 {
     g_autofree char *console = kn_server_console_name (server);
+    g_autofree char *nvram = kn_server_nvram_name (server);
     gint64 created_us = 0;
 
     (void)kn_time_parse (server->created_at, &created_us);
@@ -257,6 +271,7 @@ gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirt
     f->facts.swap_mib = (guint64)server->swap_mib;
     f->facts.flavor_name = server->flavor_name;
     f->facts.console_log = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, console));
+    f->facts.nvram_path = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, nvram));
     f->facts.vnc_listen = kn_config_string (compute->config, "compute.vnc_listen");
     f->facts.profile = server->profile;
     f->facts.cloud_id = compute->cloud_id;
@@ -278,6 +293,7 @@ kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVi
     return f->extra_specs != NULL && gather_said (f, db, server, error)
            && gather_clock (f, db, server, error) && gather_nics (f, db, server, error)
            && kn_guest_host_load (host, &f->facts.host, error)
+           && kn_server_gather_cells (f, db, server, host, error)
            && gather_frozen (f, db, server, error);
 }
 

@@ -42,3 +42,5 @@ char *kn_server_swap_name (const KnServer *server);
 char *kn_server_config_name (const KnServer *server);
 char *kn_server_console_name (const KnServer *server);
 char *kn_server_snapshot_name (const KnServer *server);
+/* UEFI's variables. */
+char *kn_server_nvram_name (const KnServer *server);

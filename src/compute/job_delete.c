@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.delete: from any state to nothing left. */
-#include "compute/profile_store.h"
 #include "compute/server_work.h"
 
+#include "compute/placement_store.h"
+#include "compute/profile_store.h"
 #include "virt/volume.h"
 
 static bool
@@ -43,6 +44,7 @@ forget_txn (KnDb *db, gpointer data, GError **error)
            && (server->image_ref == NULL
                || kn_image_use_remove (db, server->image_ref, server->uuid, error))
            && kn_store_profile_clear (db, server->uuid, error)
+           && kn_store_placement_set (db, server->uuid, "", &(KnPlacement){ 0 }, error)
            && kn_store_server_delete (db, server->uuid, error)
            && kn_history_end (db, server->uuid, KN_ACT_DELETE, kn_job_request_id (work->job),
                               server->host, NULL, error);

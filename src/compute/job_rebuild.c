@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.rebuild: a new disk from an image, same name, same addresses. The row has the new image already; the payload says what
- * was there before: {"old_image": "…", "stopped": false}. */
-#include "compute/profile_store.h"
+ * was there before: {"old_image": "…", "stopped": false, "preserve": false}. */
 #include "compute/server_work.h"
 
 #include "compute/clock.h"
+#include "compute/facts.h"
+#include "compute/json_table.h"
+#include "compute/profile_store.h"
 #include "virt/volume.h"
 
 static bool
@@ -16,7 +18,8 @@ step_power_off (KnJob *job, gpointer data, GError **error)
            && (!work.alive || kn_server_power_off (&work, error));
 }
 
-/* The new disk's guest sets its clock anew, unless it comes with what its image says. */
+/* The new disk's guest sets its clock anew, unless it comes with what its image says. Where the firmware's state is preserved, so
+ * is what its clock was set to. */
 static bool
 renew_clock (KnServerWork *work, GError **error)
 {
@@ -27,11 +30,59 @@ renew_clock (KnServerWork *work, GError **error)
            && kn_server_clock_from_image (work->db, id, system, error);
 }
 
-/* The old disk goes, and with it the claim on the old image's bytes and the hardware identity that its guest knew. */
+/* All goes: disks, variable store, TPM state, and the hardware identity that the old guest knew. */
+static bool
+wipe_all (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+
+    return kn_volume_delete_all (work->host, id, error)
+           && kn_domain_undefine (work->host, id, KN_UNDEFINE_ALL, error)
+           && kn_store_server_set_plan (work->db, id, &(KnServerPlan){ 0 }, error);
+}
+
+/* What stays of the identity is what the firmware's state is bound to. */
+static bool
+reduce_identity (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+    g_auto (KnServerPlan) plan = { 0 };
+    g_auto (KnServerPlan) reduced = { 0 };
+    g_autoptr (GHashTable) identity = NULL, part = NULL;
+
+    if (!kn_store_server_load_plan (work->db, id, &plan, error))
+        return false;
+    if (plan.identity != NULL) {
+        identity = kn_json_table_parse (plan.identity, error);
+        if (identity == NULL)
+            return false;
+        part = kn_guest_identity_firmware (identity);
+        reduced.identity = g_hash_table_size (part) > 0 ? kn_json_table_format (part) : NULL;
+    }
+
+    return kn_store_server_set_plan (work->db, id, &reduced, error);
+}
+
+/* Ephemeral disk, variable store and TPM state stay. Nothing is lost if this ends between two of the calls. */
+static bool
+wipe_system (KnServerWork *work, GError **error)
+{
+    const char *id = work->server->uuid;
+    g_autofree char *ephemeral = kn_server_ephemeral_name (work->server);
+    g_autofree char *nvram = kn_server_nvram_name (work->server);
+    const char *const keep[] = { ephemeral, nvram, NULL };
+
+    return kn_domain_undefine (work->host, id, KN_UNDEFINE_KEEP_STATE, error)
+           && kn_volume_delete_all_but (work->host, id, keep, error)
+           && reduce_identity (work, error);
+}
+
+/* The old disk goes, and with it the claim on the old image's bytes. */
 static bool
 step_wipe (KnJob *job, gpointer data, GError **error)
 {
     const char *old_image = json_string_value (json_object_get (kn_job_payload (job), "old_image"));
+    bool preserve = json_is_true (json_object_get (kn_job_payload (job), "preserve"));
     g_auto (KnServerWork) work = { 0 };
     const char *id;
 
@@ -40,10 +91,9 @@ step_wipe (KnJob *job, gpointer data, GError **error)
     if (!work.alive)
         return true;
     id = work.server->uuid;
-    if (!kn_volume_delete_all (work.host, id, error)
-        || !kn_domain_undefine (work.host, id, KN_UNDEFINE_ALL, error)
-        || !kn_store_server_set_plan (work.db, id, &(KnServerPlan){ 0 }, error)
-        || !kn_store_profile_clear (work.db, id, error) || !renew_clock (&work, error))
+    if (!(preserve ? wipe_system : wipe_all) (&work, error)
+        || !kn_store_profile_clear (work.db, id, error)
+        || (!preserve && !renew_clock (&work, error)))
         return false;
     if (old_image == NULL || g_strcmp0 (old_image, work.server->image_ref) == 0)
         return true;

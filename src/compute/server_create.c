@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/util.h"
 #include "compute/facts.h"
+#include "compute/placement.h"
 #include "guest/plan.h"
 
 #define PROFILE_KEY "kilonova:profile"
@@ -128,12 +129,17 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
         .swap_mib = (guint64)wish->swap_mib,
         .flavor_name = wish->flavor_name,
         .profile = wish->profile,
+        .identity = wish->identity,
     };
 
-    if (wish->host != NULL)
-        (void)kn_guest_host_load (wish->host, &facts.host, NULL);
+    g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
+
+    /* What others hold there does not count here: that passes. */
+    if (wish->host != NULL && kn_guest_host_load (wish->host, &facts.host, NULL))
+        (void)kn_guest_cells_load (wish->host, cells, &facts.host, NULL);
 
     return kn_guest_check (&facts, error)
+           && (wish->identity == NULL || kn_guest_check_kept (&facts, error))
            && kn_server_check_zone (g_hash_table_lookup (server, "os_timezone"), error)
            && kn_server_check_zone (g_hash_table_lookup (properties, "os_timezone"), error)
            && kn_server_check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error);

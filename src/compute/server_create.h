@@ -16,7 +16,8 @@ typedef struct {
     const char *name, *profile, *flavor_name;
     gint64 vcpus, memory_mib, root_gib, ephemeral_gib, swap_mib;
     GHashTable *system_metadata, *extra_specs, *user_metadata;
-    KnVirtHost *host; /* that it is to run on; NULL: not chosen yet, or away */
+    KnVirtHost *host;     /* that it is to run on; NULL: not chosen yet, or away */
+    GHashTable *identity; /* what a rebuild preserves of the hardware identity; NULL: nothing */
 } KnServerWish;
 bool kn_server_check_guest (const KnServerWish *wish, GError **error);
 

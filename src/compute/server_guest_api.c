@@ -9,6 +9,7 @@
 #include "compute/clock_api.h"
 #include "compute/clock_scene.h"
 #include "compute/facts.h"
+#include "compute/secure_boot.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
 #include "virt/domain.h"
@@ -206,14 +207,19 @@ plan_show (KnRequest *req, GError **error)
     g_auto (KnServerCall) call = { 0 };
     g_auto (KnServerPlan) plan = { 0 };
     g_auto (KnClockScene) scene = { 0 };
+    g_autoptr (GHashTable) system = NULL;
     g_autoptr (KnJw) w = kn_jw_new ();
 
     if (!kn_server_call_begin (&call, req, error)
         || !kn_store_server_load_plan (call.db, call.server->uuid, &plan, error)
         || !kn_clock_scene_load (call.compute, call.db, call.server, &scene, error))
         return false;
+    system = kn_store_meta_load (call.db, KN_META_SYSTEM, call.server->uuid, error);
+    if (system == NULL)
+        return false;
     kn_jw_object (w);
     kn_jw_string_member (w, "profile", call.server->profile);
+    kn_server_write_keys (w, system);
     kn_jw_raw_member (w, "decisions", plan.plan != NULL ? plan.plan : "[]");
     write_clock (w, scene.row);
     kn_clock_write_warnings (w, scene.warnings);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "compute/facts.h"
+#include "compute/json_table.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
 #include "compute/server_spec.h"
@@ -85,25 +86,40 @@ check_rebuild (const KnServerCall *call, const RebuildSpec *spec, GError **error
         kn_error_public (error, KN_ERROR_BAD_REQUEST, "Files cannot be injected; use user_data.");
         return false;
     }
-    if (spec->preserve_ephemeral) {
-        kn_error_public (error, KN_ERROR_BAD_REQUEST,
-                         "The current driver does not support preserving ephemeral partitions.");
-        return false;
-    }
-
     return spec->name == NULL || kn_server_check_name (spec->name, error);
 }
 
+/* *@out_kept: what the firmware's state is bound to, NULL if the server was never started. */
 static bool
-check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, GError **error)
+load_kept (const KnServerCall *call, GHashTable **out_kept, GError **error)
+{
+    g_auto (KnServerPlan) plan = { 0 };
+    g_autoptr (GHashTable) identity = NULL;
+
+    if (!kn_store_server_load_plan (call->db, call->server->uuid, &plan, error))
+        return false;
+    if (plan.identity == NULL)
+        return true;
+    identity = kn_json_table_parse (plan.identity, error);
+    if (identity == NULL)
+        return false;
+    *out_kept = kn_guest_identity_firmware (identity);
+
+    return true;
+}
+
+static bool
+check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, const RebuildSpec *spec,
+                     GError **error)
 {
     const KnServer *server = call->server;
     g_autoptr (GHashTable) extra_specs = kn_server_extra_specs (server, error);
     g_autoptr (GHashTable) stored = NULL;
     g_autoptr (KnVirtHost) host
         = server->host != NULL ? kn_virt_find_host (call->compute->virt, server->host) : NULL;
+    g_autoptr (GHashTable) kept = NULL;
 
-    if (extra_specs == NULL)
+    if (extra_specs == NULL || (spec->preserve_ephemeral && !load_kept (call, &kept, error)))
         return false;
     stored = kn_store_meta_load (call->db, KN_META_USER, server->uuid, error);
     if (stored == NULL)
@@ -121,6 +137,7 @@ check_rebuilt_guest (const KnServerCall *call, const Rebuild *rebuild, GError **
             .swap_mib = server->swap_mib,
             .system_metadata = rebuild->system_metadata,
             .extra_specs = extra_specs,
+            .identity = kept,
             .user_metadata = rebuild->metadata != NULL ? rebuild->metadata : stored,
             .host = host,
         },
@@ -166,7 +183,7 @@ prepare_rebuild (KnServerCall *call, KnRequest *req, const RebuildSpec *spec, Re
     if (spec->disk_config >= 0)
         rebuild->after.auto_disk_config = spec->disk_config == 1;
 
-    return check_rebuilt_guest (call, rebuild, error);
+    return check_rebuilt_guest (call, rebuild, spec, error);
 }
 
 bool
@@ -185,8 +202,8 @@ kn_server_action_rebuild (KnServerCall *call, KnRequest *req, const json_t *argu
         || !kn_server_check_act (server, KN_ACT_REBUILD, error)
         || !prepare_rebuild (call, req, &spec, &rebuild, error))
         return false;
-    payload = json_pack ("{s:s?, s:b}", "old_image", server->image_ref, "stopped",
-                         server->vm == KN_VM_STOPPED);
+    payload = json_pack ("{s:s?, s:b, s:b}", "old_image", server->image_ref, "stopped",
+                         server->vm == KN_VM_STOPPED, "preserve", spec.preserve_ephemeral);
     if (!kn_server_begin_act (call, req, KN_ACT_REBUILD, payload, rebuild_txn, &rebuild, error))
         return false;
     kn_request_add_header (req, "Location", location);

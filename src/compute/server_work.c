@@ -14,6 +14,8 @@
 #include "compute/config_drive.h"
 #include "compute/facts.h"
 #include "compute/json_table.h"
+#include "compute/placement.h"
+#include "compute/secure_boot.h"
 #include "virt/volume.h"
 
 /* How often a guest that is asked to shut down is asked again, and how soon a delete is noticed. */
@@ -192,7 +194,8 @@ define_once (KnServerWork *work, const KnGuestFacts *facts, KnServerPlan *out_pl
     g_autofree char *xml = plan != NULL ? kn_guest_plan_format_xml (plan, error) : NULL;
     g_autofree char *defined = NULL;
 
-    if (xml == NULL || !kn_domain_define (work->host, xml, error))
+    if (xml == NULL || !kn_server_claim_placement (work, facts, plan, error)
+        || !kn_domain_define (work->host, xml, error))
         return false;
     defined = kn_domain_load_xml (work->host, work->server->uuid, false, error);
     if (defined == NULL)
@@ -497,11 +500,26 @@ settle_txn (KnDb *db, gpointer data, GError **error)
            && kn_history_end (db, server->uuid, s->act, request_id, server->host, NULL, error);
 }
 
+/* Whether the firmware ran, or no longer runs, for the act: then its variables may be others. */
+static bool
+writes_variables (KnAct act)
+{
+    static const KnAct acts[] = { KN_ACT_CREATE, KN_ACT_REBUILD,     KN_ACT_START,
+                                  KN_ACT_STOP,   KN_ACT_REBOOT_SOFT, KN_ACT_REBOOT_HARD };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (acts); i++)
+        if (acts[i] == act)
+            return true;
+    return false;
+}
+
 bool
 kn_server_settle (KnServerWork *work, KnAct act, KnVmState vm, KnPower power, GError **error)
 {
     Settlement settlement = { work, act, vm, power };
 
+    if (writes_variables (act))
+        kn_server_record_keys (work);
     return kn_db_txn (work->db, settle_txn, &settlement, error);
 }
 

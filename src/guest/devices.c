@@ -421,7 +421,7 @@ decide_tpm (KnDraft *draft, GError **error)
         return false;
     if (kn_frozen (draft, "tpm_version"))
         keep_tpm (draft, version);
-    if (draft->facts->identity)
+    if (kn_frozen (draft, "tpm_version") || kn_guest_identity_is_whole (draft->facts->identity))
         return true;
 
     bool by_rule = draft->uefi && kn_wants_windows_firmware (draft);

@@ -97,6 +97,7 @@ typedef struct {
     const char *const *cpu_models; /* that libvirt knows; NULL: unknown */
     const KnGuestHostCell *cells;
     gsize n_cells;
+    const char *taken_cpus;       /* that belong to other guests: "1,4-5"; NULL: none */
     const char *agent_socket_dir; /* where agent sockets are made, NULL: libvirt chooses */
     const char *tpm_secret;       /* uuid of the libvirt secret that seals TPM state, NULL: none */
 } KnGuestHost;
@@ -162,8 +163,9 @@ typedef struct {
     gsize n_disks;
     const KnGuestNic *nics;
     gsize n_nics;
-    const char *console_log;                /* host path, NULL: none */
-    const char *vnc_listen;                 /* "127.0.0.1"; beats the config's */
+    const char *console_log; /* host path, NULL: none */
+    const char *vnc_listen;  /* "127.0.0.1"; beats the config's */
+    const char *nvram_path;  /* host path of UEFI's variable store, NULL: libvirt chooses */
     const char *kernel_path, *ramdisk_path; /* direct kernel boot, NULL: none */
     bool rescue;                            /* this is the rescue guest: boots its RESCUE disk */
     GHashTable *rescue_properties;          /* of the rescue image */

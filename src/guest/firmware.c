@@ -22,6 +22,19 @@ static const KnRule rule_machine_frozen
 static const KnRule rule_uefi = { "firmware.uefi", "The guest boots by UEFI." };
 static const KnRule rule_secure
     = { "firmware.secure-boot", "Secure Boot checks what the firmware starts." };
+static const KnRule rule_enrolled
+    = { "firmware.enrolled-keys",
+        "The variable store starts with vendors' keys enrolled: without them Secure Boot would "
+        "check nothing." };
+static const KnRule rule_store
+    = { "firmware.variable-store",
+        "UEFI's variables are a file of the server: it outlives stops and hard reboots and goes "
+        "with the server." };
+static const KnRule rule_secure_held
+    = { "firmware.secure-boot-frozen",
+        "Secure Boot is required, but the guest's firmware was frozen without it at the first "
+        "start; a rebuild brings it.",
+        .warning = true };
 static const KnRule rule_windows
     = { "firmware.windows", "This Windows wants UEFI and Secure Boot." };
 static const KnRule rule_machine_ide
@@ -307,6 +320,18 @@ wants_stateless (const KnDraft *draft)
     return draft->profile->beyond_26 && kn_true (kn_property (draft, "hw_firmware_stateless"));
 }
 
+/* Servers from before the store had a place of its own keep the one that libvirt chose. */
+static void
+decide_store (KnDraft *draft)
+{
+    bool elsewhere = kn_frozen (draft, "firmware") && !kn_frozen (draft, "nvram");
+    if (!draft->facts->nvram_path || elsewhere || wants_stateless (draft))
+        return;
+    kn_freeze (draft, "nvram", "pool");
+    kn_because (draft, &rule_store, NULL);
+    kn_decide (draft, "os/nvram", draft->facts->nvram_path);
+}
+
 static void
 decide_loader (KnDraft *draft, bool secure)
 {
@@ -319,6 +344,11 @@ decide_loader (KnDraft *draft, bool secure)
         kn_decide (draft, "os/firmware/feature[secure-boot]/@enabled", secure ? "yes" : "no");
         if (secure) /* libvirt 9.0 refuses a "no" here */
             kn_decide (draft, "os/loader/@secure", "yes");
+        if (secure && !draft->profile->like_nova) {
+            kn_because (draft, &rule_enrolled, NULL);
+            kn_decide (draft, "os/firmware/feature[enrolled-keys]/@name", "enrolled-keys");
+            kn_decide (draft, "os/firmware/feature[enrolled-keys]/@enabled", "yes");
+        }
         return;
     }
     kn_decide (draft, "os/loader/@type", "pflash");
@@ -327,6 +357,19 @@ decide_loader (KnDraft *draft, bool secure)
     kn_decide (draft, "os/loader", loader);
     if (!wants_stateless (draft))
         kn_decide (draft, "os/nvram/@template", template);
+}
+
+/* A wish that came after the first start. */
+static void
+warn_of_held (KnDraft *draft)
+{
+    KnSaid said = kn_property (draft, "os_secure_boot");
+    if (!kn_is (said, "required"))
+        said = kn_spec (draft, "os:secure_boot");
+    if (draft->profile->like_nova || !kn_frozen (draft, "firmware") || !kn_is (said, "required"))
+        return;
+    kn_because (draft, &rule_secure_held, said.source);
+    kn_leave_out (draft, "os/loader/@secure");
 }
 
 static bool
@@ -361,11 +404,14 @@ decide_uefi (KnDraft *draft, GError **error)
         kn_because (draft, &rule_secure, said.text ? said.source : "hardware identity");
     else
         kn_because (draft, &rule_uefi, firmware.text ? firmware.source : NULL);
-    decide_loader (draft, secure);
     if (secure)
         kn_decide (draft,
                    draft->profile->like_nova ? "features/smm/smm/@state" : "features/smm/@state",
                    "on");
+    decide_loader (draft, secure);
+    decide_store (draft);
+    if (!secure)
+        warn_of_held (draft);
     return true;
 }
 
@@ -431,6 +477,8 @@ kn_decide_firmware (KnDraft *draft, GError **error)
     decide_machine (draft);
     if ((draft->uefi && !decide_uefi (draft, error)) || !decide_stateless (draft, error))
         return false;
+    if (!draft->uefi)
+        warn_of_held (draft);
 
     if (draft->facts->kernel_path)
         decide_kernel (draft);

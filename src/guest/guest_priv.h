@@ -40,6 +40,7 @@ struct KnGuestPlan {
     GStringChunk *text;
     GArray *decisions;
     GHashTable *identity;
+    const char *own_cpus, *own_pages; /* in .text; NULL: none */
 };
 
 typedef struct {

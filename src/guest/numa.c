@@ -643,5 +643,10 @@ kn_choose_numa (KnDraft *draft, GError **error)
 {
     if (!make_topology (draft, &draft->numa, error))
         return false;
-    return !draft->numa || !draft->host_known || kn_numa_place (draft, draft->numa, error);
+    if (!draft->numa || !draft->host_known)
+        return true;
+    if (!kn_numa_place (draft, draft->numa, error))
+        return false;
+    kn_numa_note (draft->numa, draft->plan);
+    return true;
 }

@@ -34,3 +34,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnNumaTopology, kn_numa_topology_free)
 
 /* Fits each cell onto a cell of the host. Errors: claim/ComputeResourcesUnavailable. */
 bool kn_numa_place (const KnDraft *draft, KnNumaTopology *topology, GError **error);
+/* Writes into @plan what a placed topology keeps for itself. */
+void kn_numa_note (const KnNumaTopology *topology, KnGuestPlan *plan);

@@ -7,7 +7,7 @@
 
 typedef struct {
     const KnDraft *draft;
-    KnCpus shared, dedicated; /* of the host, by configuration */
+    KnCpus shared, dedicated; /* of the host, by configuration; dedicated ones that are free */
 } Host;
 
 /* Without configuration every host CPU serves both kinds (Nova 26.2, _get_host_numa_topology). */
@@ -29,6 +29,9 @@ read_host (const KnDraft *draft)
         host.shared = all;
     if (!has_own && !has_shared)
         host.dedicated = all;
+    KnCpus taken = { 0 };
+    if (draft->host->taken_cpus && kn_cpus_parse (draft->host->taken_cpus, &taken))
+        host.dedicated = kn_cpus_minus (host.dedicated, taken);
     return host;
 }
 
@@ -44,8 +47,8 @@ cell_cpus (const KnGuestHostCell *cell, KnCpus within)
 static bool
 has_pages (const KnGuestHostPages *pages, gint64 memory_mib)
 {
-    guint64 need = (guint64)memory_mib * 1024;
-    return (pages->total - pages->used) * pages->size_kib >= need && need % pages->size_kib == 0;
+    guint64 need = (guint64)memory_mib * 1024, used = MIN (pages->used, pages->total);
+    return (pages->total - used) * pages->size_kib >= need && need % pages->size_kib == 0;
 }
 
 /* Largest first; 0: no size fits. */
@@ -213,9 +216,42 @@ kn_numa_place (const KnDraft *draft, KnNumaTopology *topology, GError **error)
         kn_guest_fail (error, "claim/ComputeResourcesUnavailable",
                        "NUMA node %zu of the guest (%" G_GINT64_FORMAT
                        " MiB) fits on no NUMA node of "
-                       "this host: too few CPUs, or not enough memory in pages of that size.",
+                       "this host: too few CPUs that are free, or not enough memory in pages of "
+                       "that size.",
                        i, cell->memory_mib);
         return false;
     }
     return true;
+}
+
+/* The smallest pages are everybody's: they are not counted. */
+static void
+note_pages (const KnNumaCell *cell, GString *out)
+{
+    if (cell->page_kib <= 0 || cell->host->n_pages == 0
+        || cell->page_kib == (gint64)cell->host->pages[0].size_kib)
+        return;
+    g_string_append_printf (out, "%s%u:%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT,
+                            out->len > 0 ? "," : "", cell->host->id, cell->page_kib,
+                            cell->memory_mib * 1024 / cell->page_kib);
+}
+
+void
+kn_numa_note (const KnNumaTopology *topology, KnGuestPlan *plan)
+{
+    g_autoptr (GString) pages = g_string_new (NULL);
+    KnCpus own = { 0 };
+    for (gsize i = 0; i < topology->n_cells; i++) {
+        const KnNumaCell *cell = &topology->cells[i];
+        own = kn_cpus_or (own, cell->reserved);
+        for (guint vcpu = 0; vcpu < KN_CPUS_MAX; vcpu++)
+            if (kn_cpus_has (&cell->pinned, vcpu))
+                kn_cpus_add (&own, topology->pins[vcpu]);
+        note_pages (cell, pages);
+    }
+    g_autofree char *cpus = kn_cpus_format (&own);
+    if (!kn_cpus_is_empty (&own))
+        plan->own_cpus = g_string_chunk_insert (plan->text, cpus);
+    if (pages->len > 0)
+        plan->own_pages = g_string_chunk_insert (plan->text, pages->str);
 }

@@ -73,6 +73,18 @@ kn_guest_plan_find (const KnGuestPlan *plan, const char *path)
     return NULL;
 }
 
+const char *
+kn_guest_plan_own_cpus (const KnGuestPlan *plan)
+{
+    return plan->own_cpus;
+}
+
+const char *
+kn_guest_plan_own_pages (const KnGuestPlan *plan)
+{
+    return plan->own_pages;
+}
+
 GHashTable *
 kn_guest_plan_identity (const KnGuestPlan *plan)
 {

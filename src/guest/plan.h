@@ -35,6 +35,11 @@ const KnGuestDecision *kn_guest_plan_decision (const KnGuestPlan *plan, gsize in
 /* The first with that path, NULL: none. */
 const KnGuestDecision *kn_guest_plan_find (const KnGuestPlan *plan, const char *path);
 
+/* Host CPUs that are this guest's alone ("1,4-5") and its large pages ("CELL:SIZE_KIB:COUNT,…"): what the next guest on that
+ * host must not get. NULL: none. Borrowed. */
+const char *kn_guest_plan_own_cpus (const KnGuestPlan *plan);
+const char *kn_guest_plan_own_pages (const KnGuestPlan *plan);
+
 /* Domain XML; pure. Caller frees. */
 char *kn_guest_plan_format_xml (const KnGuestPlan *plan, GError **error);
 
@@ -45,6 +50,15 @@ GHashTable *kn_guest_plan_identity (const KnGuestPlan *plan);
 /* Adds to @identity the PCI addresses that libvirt gave to the devices of @domain_xml (a persistent definition), so that later
  * definitions leave each device in its slot whatever hardware comes and goes. Errors: VIRT: it is no domain XML. */
 bool kn_guest_identity_learn (GHashTable *identity, const char *domain_xml, GError **error);
+
+/* Whether @identity is that of a guest that was defined, not only the part that a rebuild preserved. NULL: no. */
+bool kn_guest_identity_is_whole (GHashTable *identity);
+
+/* The part of @identity that NVRAM and TPM state are bound to: machine, firmware, Secure Boot, TPM. New reference. */
+GHashTable *kn_guest_identity_firmware (GHashTable *identity);
+
+/* Whether what @facts say fits to their .identity, the preserved part of an earlier one. Errors (public): BAD_REQUEST. */
+bool kn_guest_check_kept (const KnGuestFacts *facts, GError **error);
 
 /* Likely mistakes in image properties: `os_type=Windows`, `image.os_type`, `hw_max_sockets`. Array of KnGuestHint. */
 typedef struct {

@@ -4,17 +4,22 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "virt/virt_priv.h"
+#include "virt/facts_cells.h"
 
 #define ZONE_LINK "/etc/localtime"
 #define ZONE_FOLDER "zoneinfo/"
 #define MEMORY_STATS 4
+#define SEV "/domainCapabilities/features/sev[@supported='yes']"
+/* cgroup 2 lists its controllers in the file, cgroup 1 has a folder for each. */
+#define CGROUP_LIST "/sys/fs/cgroup/cgroup.controllers"
+#define CGROUP_CPU "/sys/fs/cgroup/cpu"
 
 /* The public record and what it points to. */
 typedef struct {
     KnVirtFacts facts; /* first: it is what callers hold */
     GStringChunk *strings;
-    char **machines, **hyperv;
+    char **machines, **hyperv, **models;
+    KnVirtCells *cells;
     char *fingerprint; /* of all that it was read from */
 } KnVirtFactsBox;
 
@@ -44,8 +49,11 @@ kn_virt_facts_new (void)
     box->strings = g_string_chunk_new (512);
     box->machines = g_new0 (char *, 1);
     box->hyperv = g_new0 (char *, 1);
+    box->models = g_new0 (char *, 1);
+    box->cells = kn_virt_cells_new ();
     box->facts.machines = (const char *const *)box->machines;
     box->facts.hyperv = (const char *const *)box->hyperv;
+    box->facts.cpu_models = (const char *const *)box->models;
     return &box->facts;
 }
 
@@ -59,6 +67,8 @@ kn_virt_facts_free (KnVirtFacts *facts)
     g_string_chunk_free (box->strings);
     g_strfreev (box->machines);
     g_strfreev (box->hyperv);
+    g_strfreev (box->models);
+    kn_virt_cells_free (box->cells);
     g_free (box->fingerprint);
     g_free (box);
 }
@@ -122,6 +132,35 @@ parse_domain_caps (KnVirtFacts *facts, const KnXmlView *caps)
         = kn_xml_view_has (caps, "/domainCapabilities/os/loader/enum[@name='secure'][value='yes']");
     facts->tpm = kn_xml_view_has (caps, "/domainCapabilities/devices/tpm[@supported='yes']/"
                                         "enum[@name='backendModel'][value='emulator']");
+    g_strfreev (box->models);
+    box->models = kn_xml_view_list (caps, "/domainCapabilities/cpu/mode[@name='custom']/model");
+    facts->cpu_models = (const char *const *)box->models;
+    facts->sev = kn_xml_view_has (caps, SEV);
+    facts->sev_cbit = (guint)kn_xml_view_int (caps, SEV "/cbitpos", 0);
+    facts->sev_reduced_bits = (guint)kn_xml_view_int (caps, SEV "/reducedPhysBits", 0);
+}
+
+/* Hertz; libvirt measures it where KVM can say it. Only an invariant counter keeps its pace in all states of the processor. */
+static guint64
+parse_tsc (const KnXmlView *caps)
+{
+    gint64 hz = kn_xml_view_int (caps,
+                                 "/capabilities/host/cpu[feature[@name='invtsc']]"
+                                 "/counter[@name='tsc']/@frequency",
+                                 0);
+
+    return hz > 0 ? (guint64)hz / 1000 : 0;
+}
+
+static void
+parse_cells (KnVirtFacts *facts, const KnXmlView *caps)
+{
+    KnVirtFactsBox *box = (KnVirtFactsBox *)facts;
+
+    kn_virt_cells_free (box->cells);
+    box->cells = kn_virt_cells_new ();
+    kn_virt_cells_parse (box->cells, caps);
+    facts->cells = kn_virt_cells_get (box->cells, &facts->n_cells);
 }
 
 void
@@ -129,6 +168,8 @@ kn_virt_facts_parse (KnVirtFacts *facts, const KnXmlView *caps, const KnXmlView 
 {
     facts->cpu_model = keep_take (facts, kn_xml_view_dup (caps, "/capabilities/host/cpu/model"));
     facts->cpu_vendor = keep_take (facts, kn_xml_view_dup (caps, "/capabilities/host/cpu/vendor"));
+    facts->tsc_khz = parse_tsc (caps);
+    parse_cells (facts, caps);
     parse_machines (facts, caps);
     if (domain_caps)
         parse_domain_caps (facts, domain_caps);
@@ -218,6 +259,17 @@ load_zone (void)
     return named ? g_strstrip (named) : NULL;
 }
 
+static bool
+lacks_cpu_control (void)
+{
+    g_autofree char *list = kn_file_read (CGROUP_LIST, 1024, NULL, NULL);
+    g_auto (GStrv) names = list ? g_strsplit_set (list, " \n", -1) : NULL;
+
+    if (names)
+        return !g_strv_contains ((const char *const *)names, "cpu");
+    return access (CGROUP_CPU, F_OK) != 0;
+}
+
 /* Domain capabilities of the present virt type: a hypervisor without them (the test driver) has none to tell, and libvirt tells
  * them to nobody who may only read. */
 static bool
@@ -279,6 +331,7 @@ kn_virt_facts_load (KnVirtHost *host, virConnectPtr conn, GError **error)
     facts->virt_type = kn_virt_facts_choose_type (host->wish, facts->arch ? facts->arch : "", caps,
                                                   (const char *const *)features);
     facts->zone = keep (facts, zone);
+    facts->no_cpu_control = host->local && lacks_cpu_control ();
     parse_machines (facts, caps);
     if (!load_domain_caps (host, conn, facts, &domain_caps_text, error))
         return NULL;

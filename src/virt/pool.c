@@ -77,8 +77,8 @@ leave_alone (KnVirtHost *host, KnPool which, bool good)
 
 /* ---- the pools ---- */
 
-static char *
-format_pool_xml (const char *name, const char *dir)
+char *
+kn_pool_format_xml (const char *name, const char *dir)
 {
     return g_markup_printf_escaped (
         "<pool type='dir'><name>%s</name><target><path>%s</path></target></pool>", name, dir);
@@ -120,7 +120,7 @@ check_pool (KnVirtHost *host, virConnectPtr conn, virStoragePoolPtr pool, KnPool
 static virStoragePoolPtr
 define_pool (KnVirtHost *host, virConnectPtr conn, KnPool which, GError **error)
 {
-    g_autofree char *xml = format_pool_xml (host->pools[which], host->dirs[which]);
+    g_autofree char *xml = kn_pool_format_xml (host->pools[which], host->dirs[which]);
     virStoragePoolPtr pool = virStoragePoolDefineXML (conn, xml, 0);
 
     if (pool)

@@ -174,6 +174,19 @@ append_bytes (const char *bytes, gsize len, gpointer data, GError **error)
     return true;
 }
 
+bool
+kn_pool_download_head (KnPoolCall *call, virStorageVolPtr volume, gsize max, GByteArray *out,
+                       GError **error)
+{
+    virStorageVolInfo info;
+
+    if (virStorageVolGetInfoFlags (volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+        return kn_virt_fail (call->host, call->conn, error);
+    guint64 len = MIN (info.allocation, max);
+
+    return len == 0 || download (call, volume, 0, len, append_bytes, out, error);
+}
+
 /* The last @max bytes of one file; what is gone by now has none. */
 static bool
 download_tail (KnPoolCall *call, virStorageVolPtr volume, gsize max, GByteArray *out,

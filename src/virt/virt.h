@@ -9,6 +9,21 @@
 typedef struct KnVirt KnVirt;         /* all hosts of this cloud */
 typedef struct KnVirtHost KnVirtHost; /* one of them; refcounted */
 
+/* Pages of one size in a NUMA cell. */
+typedef struct {
+    guint64 size_kib, total;
+} KnVirtPages;
+
+typedef struct {
+    guint id;
+    guint64 memory_kib;
+    const guint *cpus; /* ascending */
+    const guint *core; /* core[i]: what cpus[i] shares with its sibling threads and nobody else */
+    gsize n_cpus;
+    const KnVirtPages *pages; /* ascending by size */
+    gsize n_pages;
+} KnVirtCell;
+
 typedef struct {
     const char *arch; /* "x86_64" */
     guint cpus, sockets, cores, threads;
@@ -28,6 +43,16 @@ typedef struct {
     /* Enlightenments that domain capabilities list, NULL-terminated. */
     const char *const *hyperv;
     bool uefi, secure_boot, tpm;
+    guint64
+        tsc_khz; /* of a time stamp counter that never changes its pace; 0: it may, or is not known */
+    /* CPU models that can be named, NULL-terminated. */
+    const char *const *cpu_models;
+    bool sev; /* AMD memory encryption */
+    guint sev_cbit, sev_reduced_bits;
+    /* No cgroup gives shares or limits of CPU time here. Seen on this machine only; elsewhere false. */
+    bool no_cpu_control;
+    const KnVirtCell *cells; /* NUMA; one on ordinary machines */
+    gsize n_cells;
 } KnVirtFacts;
 
 typedef enum {

@@ -7,6 +7,7 @@
 #include <libxml/xpath.h>
 
 #include "base/error.h"
+#include "virt/varstore.h"
 #include "virt/virt.h"
 #include "virt/volume.h"
 
@@ -263,6 +264,15 @@ bool kn_pool_create_volume (KnPoolCall *call, const char *name, const char *xml,
 /* Whether @name can be a volume of ours: one path component of bounded length. Errors: INTERNAL. */
 bool kn_volume_check_name (const char *name, GError **error);
 
+/* XML of a pool on the folder @dir. Caller frees. */
+char *kn_pool_format_xml (const char *name, const char *dir);
+
+/* ---- varstore_load.c ---- */
+
+/* kn_virt_load_varstore() on a connection that the caller holds; @host takes the blame when it breaks. */
+KnVarStore *kn_varstore_load_on (KnVirtHost *host, virConnectPtr conn, const char *path,
+                                 GError **error);
+
 /* ---- transfer.c ---- */
 
 /* Where bytes come from: @bytes if not NULL, otherwise @fd from its present position. */
@@ -275,6 +285,10 @@ typedef struct {
 /* Streams @len bytes to the start of @volume. */
 bool kn_pool_upload (KnPoolCall *call, virStorageVolPtr volume, KnByteSource *source, guint64 len,
                      GError **error);
+
+/* Appends the first bytes of @volume, at most @max, to @out. */
+bool kn_pool_download_head (KnPoolCall *call, virStorageVolPtr volume, gsize max, GByteArray *out,
+                            GError **error);
 
 /* ---- volume.c ---- */
 

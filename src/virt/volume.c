@@ -222,7 +222,8 @@ free_volumes (virStorageVolPtr *volumes)
 }
 
 bool
-kn_volume_delete_all (KnVirtHost *host, const char *prefix, GError **error)
+kn_volume_delete_all_but (KnVirtHost *host, const char *prefix, const char *const *keep,
+                          GError **error)
 {
     g_auto (KnPoolCall) call = { 0 };
     virStorageVolPtr *volumes = NULL;
@@ -234,11 +235,22 @@ kn_volume_delete_all (KnVirtHost *host, const char *prefix, GError **error)
         return false;
     if (virStoragePoolListAllVolumes (call.pool, &volumes, 0) < 0)
         return kn_virt_fail (host, call.conn, error);
-    for (gsize i = 0; done && volumes[i]; i++)
-        if (g_str_has_prefix (virStorageVolGetName (volumes[i]), prefix))
+    for (gsize i = 0; done && volumes[i]; i++) {
+        const char *name = virStorageVolGetName (volumes[i]);
+
+        if (g_str_has_prefix (name, prefix) && !g_strv_contains (keep, name))
             done = delete_volume (&call, volumes[i], error);
+    }
     free_volumes (volumes);
     return done;
+}
+
+bool
+kn_volume_delete_all (KnVirtHost *host, const char *prefix, GError **error)
+{
+    static const char *const none[] = { NULL };
+
+    return kn_volume_delete_all_but (host, prefix, none, error);
 }
 
 char **

@@ -45,6 +45,10 @@ bool kn_volume_delete (KnVirtHost *host, const char *name, GError **error);
 /* Deletes every volume in the instances pool whose name begins with @prefix (a server's uuid); reads the folder once. */
 bool kn_volume_delete_all (KnVirtHost *host, const char *prefix, GError **error);
 
+/* As above, but those named in @keep (NULL-terminated) stay. */
+bool kn_volume_delete_all_but (KnVirtHost *host, const char *prefix, const char *const *keep,
+                               GError **error);
+
 /* Names of the volumes in @pool, NULL-terminated; g_strfreev. Refreshes the pool. */
 char **kn_volume_list (KnVirtHost *host, KnPool pool, GError **error);
 
