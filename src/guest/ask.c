@@ -256,6 +256,12 @@ kn_number (KnSaid said)
     return value;
 }
 
+bool
+kn_is_limit (const KnDraft *draft, KnSaid said)
+{
+    return said.text && (draft->profile->like_nova || kn_number (said) != 0);
+}
+
 static bool
 say_the_same (const KnGuestProperty *row, KnSaid image, KnSaid flavor)
 {

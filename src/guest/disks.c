@@ -215,7 +215,7 @@ say_limits (const Writing *w)
         g_autofree char *spec = g_strdup_printf ("quota:disk_%s", limits[i]);
         g_autofree char *path = g_strdup_printf ("iotune/%s", limits[i]);
         KnSaid said = kn_spec (w->draft, spec);
-        if (!said.text)
+        if (!kn_is_limit (w->draft, said))
             continue;
         kn_because (w->draft, &rule_limits, said.source);
         say (w, path, said.text);

@@ -88,6 +88,8 @@ bool kn_require_host (const KnDraft *draft, KnSaid said, guint64 libvirt, guint6
 const char *kn_heard (const KnDraft *draft, const char *name, const char *value);
 gint64 kn_number (KnSaid said);
 bool kn_demand_number (KnSaid said, gint64 *out_value, GError **error);
+/* Whether the flavor sets the limit @said: in our own profiles 0 is none, and libvirt takes no 0 for some of them. */
+bool kn_is_limit (const KnDraft *draft, KnSaid said);
 /* Python's int() of a text: white space around and a sign are fine. */
 bool kn_read_int (const char *text, gint64 *out_value);
 /* Sets a public error of Nova's stage and class: "api/FlavorImageConflict". kn_error_type() gives it back. */

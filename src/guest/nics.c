@@ -340,12 +340,14 @@ say_bandwidth (const Wiring *w)
                                                                 = { "average", "peak", "burst" };
     for (gsize d = 0; d < G_N_ELEMENTS (directions); d++) {
         g_autofree char *average = g_strdup_printf ("quota:vif_%s_average", directions[d]);
-        if (!kn_spec (w->draft, average).text)
+        if (!kn_is_limit (w->draft, kn_spec (w->draft, average)))
             continue;
         for (gsize i = 0; i < G_N_ELEMENTS (what); i++) {
             g_autofree char *spec = g_strdup_printf ("quota:vif_%s_%s", directions[d], what[i]);
             g_autofree char *path = g_strdup_printf ("bandwidth/%s/@%s", directions[d], what[i]);
             KnSaid said = kn_spec (w->draft, spec);
+            if (!kn_is_limit (w->draft, said))
+                continue;
             kn_because (w->draft, &rule_bandwidth, said.source);
             say (w, path, said.text);
         }
