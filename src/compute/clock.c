@@ -268,3 +268,15 @@ kn_server_clock_reconcile (KnCompute *compute, KnDb *db, const KnServer *server,
 
     return row->base == KN_CLOCK_BASE_UTC || look (db, server, host, row, error);
 }
+
+void
+kn_server_clock_look (KnCompute *compute, KnDb *db, const KnServer *server, KnVirtHost *host,
+                      KnDomainState state)
+{
+    g_autoptr (GError) error = NULL;
+
+    if ((state == KN_DOMAIN_RUNNING || state == KN_DOMAIN_PAUSED)
+        && !kn_server_clock_reconcile (compute, db, server, host, &error))
+        kn_log (KN_LOG_WARNING, "cannot look at a guest's clock", "server", server->uuid, "why",
+                error->message, NULL);
+}

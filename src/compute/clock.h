@@ -41,6 +41,11 @@ bool kn_server_clock_note_start (KnCompute *compute, KnDb *db, const KnServer *s
 bool kn_server_clock_reconcile (KnCompute *compute, KnDb *db, const KnServer *server,
                                 KnVirtHost *host, GError **error);
 
+/* The same for a domain in @state, if that is one in which it has a clock. A QEMU that does not answer is no reason to stop: that is
+ * logged. */
+void kn_server_clock_look (KnCompute *compute, KnDb *db, const KnServer *server, KnVirtHost *host,
+                           KnDomainState state);
+
 /* The server goes to another host or flavor: call it in the transaction that records that. */
 bool kn_server_clock_carry (KnDb *db, const KnServer *server, const KnClockMove *move,
                             GError **error);

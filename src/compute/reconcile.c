@@ -39,19 +39,6 @@ follow (KnDb *db, const KnServer *server, KnDomainState state, GError **error)
     return true;
 }
 
-/* What a guest did to its clock while nobody listened. A QEMU that does not answer is no reason to stop. */
-static void
-look_at_clock (KnCompute *compute, KnDb *db, KnVirtHost *host, const KnServer *server,
-               KnDomainState state)
-{
-    g_autoptr (GError) error = NULL;
-
-    if ((state == KN_DOMAIN_RUNNING || state == KN_DOMAIN_PAUSED)
-        && !kn_server_clock_reconcile (compute, db, server, host, &error))
-        kn_log (KN_LOG_WARNING, "cannot look at a guest's clock", "server", server->uuid, "why",
-                error->message, NULL);
-}
-
 bool
 kn_reconcile_server (KnCompute *compute, KnDb *db, const char *host_name, const char *id,
                      GError **error)
@@ -77,7 +64,7 @@ kn_reconcile_server (KnCompute *compute, KnDb *db, const char *host_name, const 
         return true;
     if (!kn_domain_load_state (host, id, &state, error))
         return false;
-    look_at_clock (compute, db, host, server, state);
+    kn_server_clock_look (compute, db, server, host, state);
 
     return follow (db, server, state, error);
 }
@@ -178,7 +165,7 @@ reconcile_record (KnCompute *compute, KnDb *db, KnVirtHost *host, const KnServer
     if (host_rebooted && server->vm == KN_VM_ACTIVE
         && (state == KN_DOMAIN_NONE || state == KN_DOMAIN_SHUTOFF || state == KN_DOMAIN_SAVED))
         return start_again (compute, db, server, error);
-    look_at_clock (compute, db, host, server, state);
+    kn_server_clock_look (compute, db, server, host, state);
 
     return follow (db, server, state, error);
 }

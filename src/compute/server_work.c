@@ -241,7 +241,9 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     g_autoptr (GHashTable) second = NULL;
     KnServerPlan plan = { 0 };
 
-    if (!kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error)
+    /* What was heard of the guest's clock is among the facts. */
+    if (!kn_server_clock_settle (work->compute, work->db, work->server->uuid, error)
+        || !kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error)
         || !define_once (work, &facts.facts, &plan, &first, error))
         return false;
     if (has_news (first, facts.facts.identity)) {
@@ -369,21 +371,54 @@ kn_server_start_anew (KnServerWork *work, GError **error)
            && kn_store_server_set_plan (work->db, id, &plan, error);
 }
 
+/* Takes the power. QEMU tells a second late what a guest did to its clock, so that is looked at as late as can be. */
+static bool
+cut_power (KnServerWork *work, GError **error)
+{
+    KnDomainState state;
+
+    if (!kn_domain_load_state (work->host, work->server->uuid, &state, error))
+        return false;
+    kn_server_clock_look (work->compute, work->db, work->server, work->host, state);
+
+    return kn_domain_destroy (work->host, work->server->uuid, error);
+}
+
+/* A guest that set its clock after @plan was made, with @then, is defined anew. */
+static bool
+follow_clock (KnServerWork *work, const KnClockRow *then, KnServerPlan *plan, GError **error)
+{
+    const char *id = work->server->uuid;
+    g_autoptr (KnClockRow) now = NULL;
+
+    if (!kn_server_clock_settle (work->compute, work->db, id, error))
+        return false;
+    now = kn_store_clock_load (work->db, id, error);
+    if (now == NULL)
+        return false;
+    if (now->has_offset == then->has_offset && now->offset_s == then->offset_s)
+        return true;
+    kn_server_plan_clear (plan);
+
+    return kn_server_define (work, plan, error);
+}
+
 bool
 kn_server_power_cycle (KnServerWork *work, GError **error)
 {
     const char *id = work->server->uuid;
     g_auto (KnServerPlan) old = { 0 };
     g_auto (KnServerPlan) plan = { 0 };
+    g_autoptr (KnClockRow) clock = kn_store_clock_load (work->db, id, error);
     g_autoptr (GError) why = NULL;
 
     /* All that can be refused comes before the power goes. */
-    if (!kn_store_server_load_plan (work->db, id, &old, error) || !ensure_files (work, error)
-        || !kn_server_define (work, &plan, error)
+    if (clock == NULL || !kn_store_server_load_plan (work->db, id, &old, error)
+        || !ensure_files (work, error) || !kn_server_define (work, &plan, error)
         || !kn_network_prepare (work->compute->networks, work->db, id, error)
-        || !kn_domain_destroy (work->host, id, error)
-        || !kn_domain_drop_saved (work->host, id, error)
-        || !kn_fault ("compute.power-cycle.off", error))
+        || !cut_power (work, error) || !kn_domain_drop_saved (work->host, id, error)
+        || !kn_fault ("compute.power-cycle.off", error)
+        || !follow_clock (work, clock, &plan, error))
         return false;
     if (start_domain (work, &why))
         return kn_network_confirm (work->compute->networks, work->db, id, error)
@@ -458,7 +493,7 @@ kn_server_ask_off (KnServerWork *work, gint64 timeout_s, bool *out_off, GError *
 bool
 kn_server_power_off (KnServerWork *work, GError **error)
 {
-    return kn_domain_destroy (work->host, work->server->uuid, error)
+    return cut_power (work, error)
            && kn_network_unplug (work->compute->networks, work->db, work->server->uuid, error);
 }
 
