@@ -16,6 +16,7 @@ NUMBER = itertools.count(1)
 
 def pytest_addoption(parser):
     parser.addoption("--database", choices=["sqlite", "mariadb"], default="sqlite", help="what the clouds under test store in")
+    parser.addoption("--full", action="store_true", help="every combination where otherwise every pair is tried")
 
 
 def pytest_configure(config):

@@ -71,3 +71,16 @@ def test_quota_commands(run, openstack):
         assert "Cores" in run("nova", "limits")
     finally:
         run("openstack", "quota", "set", "--cores", "20", "admin")
+
+
+def test_network_time_tags(run, openstack):
+    """The way to opt in, with a client that knows nothing of us."""
+    openstack("network", "create", "--tag", "kilonova:ntp=192.0.2.1", "timed")
+    run("openstack", "network", "set", "--tag", "kilonova:timezone=America/Argentina/Buenos_Aires", "timed")
+    assert openstack("network", "show", "timed")["tags"] == ["kilonova:ntp=192.0.2.1",
+                                                             "kilonova:timezone=America/Argentina/Buenos_Aires"]
+    with pytest.raises(AssertionError, match="a zone of tzdata is expected"):
+        run("openstack", "network", "set", "--tag", "kilonova:timezone=Europe/Berlln", "timed")
+    run("openstack", "network", "unset", "--tag", "kilonova:ntp=192.0.2.1", "timed")
+    assert openstack("network", "show", "timed")["tags"] == ["kilonova:timezone=America/Argentina/Buenos_Aires"]
+    run("openstack", "network", "delete", "timed")

@@ -89,13 +89,6 @@ def test_lab_killed_takes_all_with_it(tmp_path):
     assert left == ""
 
 
-@pytest.fixture
-def clock():
-    clock = zones.HostClock()
-    yield clock
-    clock.off()
-
-
 def test_clock_that_moves(start, clock):
     """Guests, those that run too, live in the time that is set; we do not."""
     clock.move(180 * 86400)

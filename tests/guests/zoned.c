@@ -4,6 +4,7 @@
  * zone has at that moment, and where that is another one writes both the RTC and the disk. While it runs it does the same at each
  * change of its zone. About once a second it says on COM1 what it reads and what it makes of it:
  *
+ *   BOOT 20270328015959                 the UTC that it derived when it came up, before it corrected anything
  *   20270328025959                      the RTC
  *   UTC 20270328015959 3600             the UTC that follows, with the offset in seconds
  *
@@ -57,7 +58,7 @@ static State state __attribute__ ((section (".data"))) = { { 0 }, 0, { 0 } };
 static void
 out (uint16_t port, uint8_t value)
 {
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+    __asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));
 }
 
 static uint8_t
@@ -65,7 +66,7 @@ in (uint16_t port)
 {
     uint8_t value;
 
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "d"(port));
     return value;
 }
 
@@ -230,7 +231,18 @@ keep (uint32_t utc, int32_t offset_s)
 }
 
 static void
-look (void)
+say_time (const Civil *c)
+{
+    say_number (c->year, 4);
+    say_number (c->month, 2);
+    say_number (c->day, 2);
+    say_number (c->hour, 2);
+    say_number (c->minute, 2);
+    say_number (c->second, 2);
+}
+
+static void
+look (bool boot)
 {
     Civil rtc = read_rtc ();
     uint32_t local = seconds_of (&rtc), utc = local - (uint32_t)state.offset_s;
@@ -240,6 +252,13 @@ look (void)
         offset_s = offset_at (local - (uint32_t)offset_at (local));
         utc = local - (uint32_t)offset_s;
     }
+    if (boot) {
+        Civil derived = civil_of (utc);
+
+        say ("\nBOOT ");
+        say_time (&derived);
+        say ("\n");
+    }
     if (state.magic[0] != 'K' || offset_s != state.offset_s) {
         say ("WRITES\n");
         keep (utc, offset_s);
@@ -248,15 +267,10 @@ look (void)
     }
 
     Civil universal = civil_of (utc);
-    const Civil *const both[] = { &rtc, &universal };
-    for (uint32_t i = 0; i < 2; i++) {
-        const Civil *c = both[i];
-
-        say (i == 1 ? "UTC " : "");
-        say_number (c->year, 4), say_number (c->month, 2), say_number (c->day, 2);
-        say_number (c->hour, 2), say_number (c->minute, 2), say_number (c->second, 2);
-        say (i == 1 ? " " : "\n");
-    }
+    say_time (&rtc);
+    say ("\nUTC ");
+    say_time (&universal);
+    say (" ");
     if (state.offset_s < 0)
         say ("-");
     say_number ((uint32_t)(state.offset_s < 0 ? -state.offset_s : state.offset_s), 0);
@@ -274,8 +288,8 @@ run (void)
         for (;;)
             __asm__ volatile("hlt");
     }
-    for (;;) {
-        look ();
+    for (bool boot = true;; boot = false) {
+        look (boot);
         /* Ticks of the BIOS's timer in a second; the CPU sleeps meanwhile. */
         for (uint32_t i = 0; i < 18; i++)
             __asm__ volatile("sti\n\thlt\n\tcli");

@@ -9,15 +9,15 @@ class Servers:
         self.admin = cloud.admin()
         self.images = {}
 
-    def image(self, guest, os_type="linux", **properties):
-        """The id of an image of test guest @guest."""
-        body = {"name": guest, "disk_format": "qcow2", "container_format": "bare", **properties}
+    def image(self, guest, os_type="linux", path=None, **properties):
+        """The id of an image of test guest @guest; @path: of its disk, if it is a raw one of the test's own."""
+        body = {"name": guest, "disk_format": "raw" if path else "qcow2", "container_format": "bare", **properties}
         if os_type:
             body["os_type"] = os_type
-        key = tuple(sorted(body.items()))
+        key = (path, *sorted(body.items()))
         if key not in self.images:
             image = self.admin.image.post("/images", body).ok(201)["id"]
-            with open(guests.image(guest), "rb") as f:
+            with open(path or guests.image(guest), "rb") as f:
                 self.admin.image.call("PUT", "/images/%s/file" % image, data=f,
                                       headers={"Content-Type": "application/octet-stream"}).ok(204)
             self.images[key] = image
