@@ -52,9 +52,7 @@ format_verdict (const json_t *clock)
     const char *why = json_string_value (json_object_get (clock, "why"));
     const char *verdict = text_of (clock, "verdict");
 
-    return strcmp (verdict, "unknown") == 0 && why != NULL
-               ? g_strdup_printf ("%s (%s)", verdict, why)
-               : g_strdup (verdict);
+    return why != NULL ? g_strdup_printf ("%s (%s)", verdict, why) : g_strdup (verdict);
 }
 
 static void

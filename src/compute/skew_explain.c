@@ -233,7 +233,8 @@ kn_skew_explain (const KnSkew *skew, const KnSkewScene *scene)
         return g_strdup_printf ("Unknown: %s.", why_words[skew->why]);
     g_string_append (text, size);
     if (skew->method == KN_SKEW_BY_RTC)
-        g_string_append (text, " (by what it last wrote into its hardware clock)");
+        g_string_append_printf (text, " (by what it last wrote into its hardware clock: %s)",
+                                why_words[skew->why]);
     append_verdict (text, skew, scene);
     return g_strdup (text->str);
 }

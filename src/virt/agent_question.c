@@ -15,7 +15,9 @@ typedef struct {
     KnAgentFailure failure;
 } FailureRow;
 
-/* An answer that libvirt itself gave up on comes after our deadline: what it says at once is that nobody is there. */
+#define AT_ONCE_US (G_USEC_PER_SEC / 2)
+#define GRACE_MS 250 /* libvirt ends the call by itself; a daemon that does not is left behind */
+
 static const FailureRow failures[] = {
     { VIR_ERR_ARGUMENT_UNSUPPORTED, KN_AGENT_NO_CHANNEL },
     { VIR_ERR_NO_SUPPORT, KN_AGENT_NO_CHANNEL },
@@ -47,6 +49,10 @@ free_reply (gpointer data)
 static bool
 ask (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
 {
+    gint64 asked_us = g_get_monotonic_time ();
+
+    /* Its greeting of the agent, which comes first, would otherwise take 5 s and a worker of the daemon's. */
+    (void)virDomainAgentSetResponseTimeout (call->domain, spec->number, 0);
     char *answer = virDomainQemuAgentCommand (call->domain, spec->text, spec->number, 0);
     int number = answer ? VIR_ERR_OK : kn_virt_last_number ();
 
@@ -54,6 +60,9 @@ ask (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError
     if (!answer && kn_virt_error_code (number) == KN_ERROR_UNAVAILABLE)
         return kn_virt_fail (call->host, call->conn, error);
     virResetLastError ();
+    /* The same number for an agent that is not there, which is known at once, and for one that hangs. */
+    if (number == VIR_ERR_AGENT_UNRESPONSIVE && g_get_monotonic_time () - asked_us > AT_ONCE_US)
+        number = VIR_ERR_AGENT_UNSYNCED;
     Reply *reply = g_new (Reply, 1);
 
     *reply = (Reply){ answer, number };
@@ -77,7 +86,7 @@ kn_domain_ask_agent (KnVirtHost *host, const char *uuid, const char *command, gu
     const KnMonitorSpec spec = { .work = ask,
                                  .text = command,
                                  .number = (int)((deadline_ms + 999) / 1000),
-                                 .timeout_ms = deadline_ms,
+                                 .timeout_ms = deadline_ms + GRACE_MS,
                                  .free_result = free_reply,
                                  .asks_guest = true };
     g_autoptr (GError) error = NULL;

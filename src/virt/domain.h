@@ -84,9 +84,9 @@ typedef enum {
     KN_AGENT_FAILURE_N
 } KnAgentFailure;
 
-/* A question that must not hold up others: as kn_domain_agent(), but the deadline counts all that libvirt does before (its
- * own greeting of the agent waits 5 s). An agent that is asked while an earlier question still hangs is SILENT at once. NULL:
- * *@out_failure says why. Caller frees the answer. */
+/* A question that must not hold up others: as kn_domain_agent(), but the deadline (whole seconds, rounded up) counts all that
+ * libvirt does before (its own greeting of the agent would wait 5 s). An agent that is asked while an earlier question still
+ * hangs is SILENT at once. NULL: *@out_failure says why. Caller frees the answer. */
 char *kn_domain_ask_agent (KnVirtHost *host, const char *uuid, const char *command,
                            guint deadline_ms, KnAgentFailure *out_failure);
 
