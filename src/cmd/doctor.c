@@ -6,13 +6,15 @@
 
 #include "base/error.h"
 #include "cmd/args.h"
+#include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/doctor_args.h"
+#include "cmd/doctor_print.h"
 #include "doctor/report.h"
 
 #define USAGE                                                                                      \
-    "--libvirt URI [--libvirt URI…] [--zone AREA/CITY] [--rule RULE] [--server NAME|ID] "        \
-    "[--json]\n"                                                                                   \
+    "--own [--os-cloud NAME] | --libvirt URI [--libvirt URI…] [--zone AREA/CITY]\n"              \
+    "           [--rule RULE] [--server NAME|ID] [--json]\n"                                       \
     "       kilonova doctor --rules"
 
 enum { CLEAN = 0, FINDINGS = 1, FAILED = 2 };
@@ -32,21 +34,70 @@ keep_server (GPtrArray *findings, const char *server)
             g_ptr_array_remove_index (findings, i);
 }
 
-static int
-audit (const KnDoctorArgs *args, bool as_json, GError **error)
+/* The audit of libvirt hosts as JSON text; caller frees. */
+static char *
+audit_hosts (const KnDoctorArgs *args, GError **error)
 {
     g_autoptr (KnFleet) fleet = kn_doctor_args_gather (args, NULL, error);
 
     if (!fleet)
-        return FAILED;
+        return NULL;
     g_autoptr (GPtrArray) findings = kn_doctor_examine (fleet, args->rule);
     keep_server (findings, args->server);
-    g_autofree char *text = as_json ? kn_doctor_format_json (fleet, findings)
-                                    : kn_doctor_format_text (fleet, findings);
-    (void)fputs (text, stdout);
-    if (as_json)
+    return kn_doctor_format_json (fleet, findings);
+}
+
+/* The audit that the cloud makes of its own servers. */
+static json_t *
+audit_own (const KnDoctorArgs *args, const char *cloud, GError **error)
+{
+    g_autoptr (KnClient) client = kn_client_new (cloud, error);
+    g_autofree char *id
+        = client && args->server ? kn_client_load_server_id (client, args->server, error) : NULL;
+    json_t *audit = NULL;
+
+    if (!client || (args->server && !id))
+        return NULL;
+    g_autofree char *path
+        = g_strdup_printf ("/kilonova-findings?%s%s&%s%s", args->rule ? "rule=" : "",
+                           args->rule ? args->rule->name : "", id ? "server=" : "", id ? id : "");
+    (void)kn_client_call (client, "GET", "compute", path, NULL, &audit, error);
+    return audit;
+}
+
+static json_t *
+make_audit (const KnDoctorArgs *args, bool own, const char *cloud, GError **error)
+{
+    if (own)
+        return audit_own (args, cloud, error);
+    g_autofree char *text = audit_hosts (args, error);
+    return text ? kn_json_parse (text, strlen (text), error) : NULL;
+}
+
+static int
+print_audit (const json_t *audit, bool as_json)
+{
+    if (as_json) {
+        (void)json_dumpf (audit, stdout, JSON_COMPACT);
         (void)putchar ('\n');
-    return findings->len > 0 ? FINDINGS : CLEAN;
+    } else {
+        kn_doctor_print (audit);
+    }
+    return json_array_size (json_object_get (audit, "findings")) > 0 ? FINDINGS : CLEAN;
+}
+
+static bool
+check_source (const KnDoctorArgs *args, bool own, GError **error)
+{
+    if (!own)
+        return kn_doctor_args_check (args, error);
+    if (args->uris->len == 0 && !args->zone)
+        return true;
+    kn_error_set (
+        error, KN_ERROR_BAD_REQUEST,
+        "--own goes with neither --libvirt nor --zone: the cloud knows its hosts, and zones "
+        "are properties (os_timezone)");
+    return false;
 }
 
 int
@@ -61,11 +112,15 @@ kn_cmd_doctor (int argc, char **argv)
         return CLEAN;
     }
     bool as_json = kn_args_take_flag (&argc, argv, "--json");
-    if (!kn_doctor_args_take (&argc, argv, &args, &error)
-        || !kn_args_check (argc, argv, 0, 0, &error) || !kn_doctor_args_check (&args, &error))
+    bool own = kn_args_take_flag (&argc, argv, "--own");
+    const char *cloud = NULL;
+    if (!kn_args_take (&argc, argv, "--os-cloud", &cloud, &error)
+        || !kn_doctor_args_take (&argc, argv, &args, &error)
+        || !kn_args_check (argc, argv, 0, 0, &error) || !check_source (&args, own, &error))
         return kn_args_fail ("doctor", USAGE, error);
-    int status = audit (&args, as_json, &error);
-    if (error)
-        (void)kn_cmd_fail (error);
-    return status;
+    g_autoptr (json_t) audit = make_audit (&args, own, cloud, &error);
+    if (audit)
+        return print_audit (audit, as_json);
+    (void)kn_cmd_fail (error);
+    return FAILED;
 }

@@ -63,7 +63,8 @@ kn_doctor_args_check (const KnDoctorArgs *args, GError **error)
 {
     if (args->uris->len > 0)
         return true;
-    kn_error_set (error, KN_ERROR_BAD_REQUEST, "say whose guests: --libvirt URI");
+    kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                  "say whose guests: --libvirt URI (doctor also takes --own)");
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include "cmd/ops_service.h"
 
 #include "base/error.h"
+#include "compute/findings.h"
 
 struct KnOps {
     KnService service;
@@ -106,6 +107,17 @@ get_routes (KnRequest *req, GError **error)
     return true;
 }
 
+static bool
+get_findings (KnRequest *req, GError **error)
+{
+    KnOps *ops = kn_request_service (req);
+
+    if (g_atomic_int_get (&ops->ready))
+        return kn_compute_reply_findings (ops->compute, req, error);
+    kn_error_public (error, KN_ERROR_UNAVAILABLE, "Kilonova is starting.");
+    return false;
+}
+
 static void
 write_fault (KnRequest *req, guint status, const GError *error)
 {
@@ -117,6 +129,7 @@ write_fault (KnRequest *req, guint status, const GError *error)
 static const KnRoute routes[] = {
     { "GET", "/", get_index, .role = KN_ROLE_NONE, .run = KN_INLINE },
     { "GET", "/healthz", get_health, .role = KN_ROLE_NONE, .run = KN_INLINE },
+    { "GET", "/kilonova/findings", get_findings, .role = KN_ROLE_READER, .run = KN_WORKER },
     { "GET", "/kilonova/routes", get_routes, .role = KN_ROLE_ADMIN, .run = KN_INLINE },
     { "GET", "/metrics", get_metrics, .role = KN_ROLE_NONE, .run = KN_WORKER },
 };

@@ -122,6 +122,9 @@ const KnOption kn_options[] = {
       "cache_in_nova,bittorrent",
       .help = "Properties of a server's image that its snapshots do not take over; "
               "comma-separated. Signatures never are" },
+    { "doctor", "audit_interval", NULL, KN_OPTION_INT, "900", 0, 86400, "seconds",
+      .help = "How often all servers are audited for the count of findings in /metrics; 0: never" },
+
     { "jobs", "workers", NULL, KN_OPTION_INT, "8", 1, 256,
       .help = "Operations on servers that run at a time" },
     { "jobs", "keep", NULL, KN_OPTION_INT, "604800", 60, 315360000, "seconds",

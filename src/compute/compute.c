@@ -8,6 +8,7 @@
 #include "compute/clock_scene.h"
 #include "compute/discovery.h"
 #include "compute/events.h"
+#include "compute/findings.h"
 #include "compute/flavor.h"
 #include "compute/host.h"
 #include "compute/host_clocks.h"
@@ -33,6 +34,7 @@ static void (*const parts[]) (GArray *routes) = {
     kn_server_network_add_routes, kn_server_history_add_routes,
     kn_server_guest_add_routes,   kn_server_profile_add_routes,
     kn_host_clock_add_routes,     kn_clock_add_routes,
+    kn_findings_add_routes,
 };
 
 static void (*const job_kinds[]) (KnCompute *compute) = {
@@ -173,13 +175,17 @@ kn_compute_start (KnCompute *compute)
     KnSkewRounds *skews = kn_skew_rounds_new (&compute->skew_plan);
 
     g_atomic_pointer_set (&compute->skews, skews);
+    g_atomic_pointer_set (&compute->audits, kn_audits_new (compute));
 }
 
 void
 kn_compute_stop (KnCompute *compute)
 {
     KnSkewRounds *skews = g_atomic_pointer_get (&compute->skews);
+    KnAudits *audits = g_atomic_pointer_get (&compute->audits);
 
+    g_atomic_pointer_set (&compute->audits, NULL);
+    kn_audits_free (audits);
     g_atomic_pointer_set (&compute->skews, NULL);
     kn_skew_rounds_free (skews);
 }
@@ -200,4 +206,5 @@ kn_compute_write_metrics (KnCompute *compute, GString *out)
                                     kn_vm_state_name (i), counts[i]);
     kn_skew_write_metrics (db, out);
     kn_host_clocks_write_metrics (compute, out);
+    kn_audits_write_metrics (g_atomic_pointer_get (&compute->audits), out);
 }

@@ -24,7 +24,8 @@ struct KnCompute {
     struct KnClockNews *clock_news;
     GMutex host_clock_lock; /* of the next two, as of the last look */
     KnHostClock host_clock;
-    char *host_faults; /* NULL: nobody has looked yet */
+    char *host_faults;       /* NULL: nobody has looked yet */
+    struct KnAudits *audits; /* from kn_compute_start() to kn_compute_stop() */
 };
 
 /* The context of a request on one of our routes. */
@@ -43,3 +44,4 @@ void kn_server_network_add_routes (GArray *routes);
 void kn_server_history_add_routes (GArray *routes);
 void kn_server_guest_add_routes (GArray *routes);
 void kn_server_profile_add_routes (GArray *routes);
+void kn_findings_add_routes (GArray *routes);

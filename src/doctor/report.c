@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Findings as JSON and as text. */
+/* Findings as JSON. */
 #include "doctor/report.h"
 
 #include <string.h>
@@ -11,8 +11,6 @@ static const char *const edit_names[KN_EDIT_N] = {
     [KN_EDIT_REMOVE] = "remove",
     [KN_EDIT_ADD] = "add",
 };
-
-/* ---- JSON ---- */
 
 static void
 write_changes (KnJw *w, const GPtrArray *edits)
@@ -99,75 +97,6 @@ kn_doctor_format_json (const KnFleet *fleet, const GPtrArray *findings)
     kn_jw_end (w);
     kn_jw_end (w);
     return kn_jw_finish (g_steal_pointer (&w), NULL);
-}
-
-/* ---- text ---- */
-
-/* Names and values come from guests and strangers: they must not steer a terminal. */
-static void
-harden (GString *out, gsize from)
-{
-    for (gsize i = from; i < out->len; i++)
-        if (g_ascii_iscntrl (out->str[i]) && out->str[i] != '\n')
-            out->str[i] = '?';
-}
-
-static void
-append_line (GString *out, const char *label, const char *text)
-{
-    g_autofree char *line = g_strdup (text);
-
-    g_strdelimit (line, "\n", ' ');
-    g_string_append_printf (out, "    %-9s %s\n", label, line);
-}
-
-static void
-append_finding (GString *out, const KnFinding *finding)
-{
-    g_autofree char *name = g_strdup (finding->name ? finding->name : "-");
-
-    g_strdelimit (name, "\n", ' ');
-    g_string_append_printf (out, "%-8s %s  %s%s%s%s\n", kn_severity_name (finding->severity),
-                            finding->rule->name, name, finding->host ? " on " : "",
-                            finding->host ? finding->host : "",
-                            finding->confidence == KN_CONFIDENCE_HIGH ? "" : "  (not certain)");
-    append_line (out, "what", finding->what);
-    for (guint i = 0; i < finding->evidence->len; i++)
-        append_line (out, i == 0 ? "evidence" : "", finding->evidence->pdata[i]);
-    append_line (out, "causes", finding->rule->causes);
-    append_line (out, "repair", finding->repair);
-    g_autofree char *how = g_strdup_printf (
-        "%s%s",
-        finding->edits->len > 0 || finding->records->len > 0 ? "kilonova repair does it"
-                                                             : "by hand",
-        finding->needs_reboot ? "; takes effect at a stop and start" : "");
-    append_line (out, "", how);
-}
-
-char *
-kn_doctor_format_text (const KnFleet *fleet, const GPtrArray *findings)
-{
-    GString *out = g_string_new (NULL);
-    guint counts[KN_SEVERITY_N] = { 0 };
-
-    for (guint i = 0; i < findings->len; i++) {
-        const KnFinding *finding = findings->pdata[i];
-        gsize from = out->len;
-
-        append_finding (out, finding);
-        harden (out, from);
-        counts[finding->severity]++;
-    }
-    g_string_append_printf (out, "%s%u guests on %u hosts: ", findings->len > 0 ? "\n" : "",
-                            fleet->subjects->len, fleet->hosts->len);
-    if (findings->len == 0)
-        g_string_append (out, "nothing found\n");
-    else
-        g_string_append_printf (
-            out, "%u findings (%u critical, %u errors, %u warnings, %u notices)\n", findings->len,
-            counts[KN_SEVERITY_CRITICAL], counts[KN_SEVERITY_ERROR], counts[KN_SEVERITY_WARNING],
-            counts[KN_SEVERITY_NOTICE]);
-    return g_string_free (out, FALSE);
 }
 
 char *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Findings for people and for programs. */
+/* Findings for programs: the API's answer and what `kilonova doctor --json` prints. */
 #pragma once
 
 #include "doctor/finding.h"
@@ -11,9 +11,6 @@ void kn_finding_write (KnJw *w, const KnFinding *finding);
 
 /* The whole audit: {"format": 1, "servers": N, "hosts": […], "findings": […]}. Caller frees. */
 char *kn_doctor_format_json (const KnFleet *fleet, const GPtrArray *findings);
-
-/* The same for a terminal, control characters made harmless. Caller frees. */
-char *kn_doctor_format_text (const KnFleet *fleet, const GPtrArray *findings);
 
 /* All rules: an aligned list. Caller frees. */
 char *kn_doctor_format_rules (void);

@@ -70,6 +70,22 @@ check_gone (KnExam *exam, const KnSubject *subject)
     }
 }
 
+static void
+check_acpi (KnExam *exam, const KnSubject *subject)
+{
+    const KnDefinition *definition = kn_subject_definition (subject);
+    const char *arch = kn_definition_get (definition, "os/type/@arch");
+    bool x86 = g_strcmp0 (arch, "x86_64") == 0 || g_strcmp0 (arch, "i686") == 0;
+
+    if (!x86 || kn_definition_first (definition, "features/acpi")
+        || !kn_definition_is (definition, "os/type", "hvm")
+        || kn_definition_is (definition, "os/type/@machine", "microvm"))
+        return;
+    KnFinding *finding = kn_exam_find (exam, "The guest has no ACPI.");
+    kn_finding_show (finding, subject, "features/acpi");
+    kn_finding_set (finding, subject, "features/acpi", "");
+}
+
 /* ---- firmware ---- */
 
 static bool
@@ -140,6 +156,10 @@ static const KnDoctorRule rows[] = {
       "Machine type that this QEMU does not have",
       "The guest does not start after an update of the host (\"unsupported machine type\").",
       "Use a machine type that is still there; Windows may ask for activation.", check_gone },
+    { "acpi-missing", KN_SEVERITY_WARNING, KN_NEEDS_DEFINITION, true, "No ACPI",
+      "The guest sees one CPU whatever it was given, and does not react to a shutdown.",
+      "Switch ACPI on; an old Windows that was installed without it has to be reinstalled.",
+      check_acpi },
     { "firmware-bios", KN_SEVERITY_WARNING, KN_NEEDS_DEFINITION, true,
       "BIOS where this Windows wants UEFI",
       "Updates to current versions are refused; Secure Boot and Credential Guard cannot be had.",

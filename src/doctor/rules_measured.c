@@ -6,18 +6,35 @@
 
 /* A guest that has only begun has not come round to everything. */
 #define SETTLED_S 180
+#define SETTLED_VCPU_NS ((gint64)20 * 1000000000)
 #define QUARTER_S 900
 #define SKEW_SLACK_S 120
 #define SKEW_MIN_S 1800
-#define IDLE_VCPU_NS 1000000000 /* what a vCPU that was never started has used, at most */
+#define IDLE_VCPU_NS 30000000 /* what a vCPU that was never started has used, at most */
 #define BUSY_VCPU_NS ((gint64)5 * 1000000000)
+#define AWAKE_VCPU_NS 100000000 /* of the busiest, in a guest that runs for long */
 #define STATS_OLD_S 300
 
+static gint64
+most_vcpu_time (const KnSubject *subject)
+{
+    const GArray *times = subject->measured.vcpu_time_ns;
+    gint64 most = 0;
+
+    for (guint i = 0; times && i < times->len; i++)
+        most = MAX (most, g_array_index (times, gint64, i));
+    return most;
+}
+
+/* Where nobody knows since when it runs, its busiest CPU says that it has. */
 static bool
 is_settled (const KnSubject *subject)
 {
-    return subject->running
-           && (!subject->measured.uptime_s.known || subject->measured.uptime_s.value >= SETTLED_S);
+    const KnMeasure *uptime = &subject->measured.uptime_s;
+
+    if (!subject->running)
+        return false;
+    return uptime->known ? uptime->value >= SETTLED_S : most_vcpu_time (subject) >= SETTLED_VCPU_NS;
 }
 
 /* Zones are whole quarters of an hour apart. */
@@ -43,17 +60,16 @@ static void
 check_vcpus (KnExam *exam, const KnSubject *subject)
 {
     const GArray *times = subject->measured.vcpu_time_ns;
-    gint64 most = 0;
+    gint64 most = most_vcpu_time (subject);
+    gint64 awake = subject->measured.uptime_s.known ? AWAKE_VCPU_NS : BUSY_VCPU_NS;
     guint idle = 0;
 
-    if (!times || times->len < 2 || !is_settled (subject))
+    if (!times || times->len < 2 || most < awake
+        || (subject->measured.uptime_s.known && !is_settled (subject)))
         return;
     for (guint i = 0; i < times->len; i++)
-        most = MAX (most, g_array_index (times, gint64, i));
-    for (guint i = 0; i < times->len; i++)
-        idle += g_array_index (times, gint64, i) < IDLE_VCPU_NS
-                && g_array_index (times, gint64, i) * 50 < most;
-    if (idle == 0 || most < BUSY_VCPU_NS)
+        idle += g_array_index (times, gint64, i) < IDLE_VCPU_NS;
+    if (idle == 0)
         return;
     KnFinding *finding
         = kn_exam_find (exam, "%u of %u virtual CPUs have never run.", idle, times->len);
@@ -83,7 +99,7 @@ check_guest_cpus (KnExam *exam, const KnSubject *subject)
 static void
 check_agent (KnExam *exam, const KnSubject *subject)
 {
-    if (subject->measured.agent != KN_AGENT_SILENT || !is_settled (subject)
+    if (subject->measured.agent != KN_CHANNEL_SILENT || !is_settled (subject)
         || kn_subject_declares (subject, "hw_qemu_guest_agent", "false"))
         return;
     KnFinding *finding = kn_exam_find (exam, "The agent's channel is there, and nobody answers.");

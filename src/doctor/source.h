@@ -10,6 +10,13 @@
 bool kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                           GError **error);
 
+/* Parts of it, for sources that choose the guests themselves. The host, without guests; and what is seen of one guest. */
+KnSubjectHost *kn_fleet_add_host (KnFleet *fleet, const KnSurvey *survey, const char *uri,
+                                  const char *name);
+void kn_subject_take_domain (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain);
+/* A new subject of the fleet. */
+KnSubject *kn_fleet_add_subject (KnFleet *fleet, const char *uuid);
+
 /* The same for one of its guests. */
 void kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                           const KnSurveyDomain *domain);

@@ -6,14 +6,16 @@
 #include "base/time.h"
 #include "doctor/source.h"
 
+#define MEASURE_TIMEOUT_MS 20000
+
 static char **
 dup_list (const char *const *list)
 {
     return list && list[0] ? g_strdupv ((char **)list) : NULL;
 }
 
-static KnSubjectHost *
-add_host (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name)
+KnSubjectHost *
+kn_fleet_add_host (KnFleet *fleet, const KnSurvey *survey, const char *uri, const char *name)
 {
     const KnVirtFacts *facts = kn_survey_facts (survey);
     KnSubjectHost *host = kn_fleet_ensure_host (fleet, name              ? name
@@ -44,8 +46,8 @@ agent_state (const KnDefinition *live)
         = kn_definition_get (live, "devices/channel[org.qemu.guest_agent.0]/target/@state");
 
     if (!state)
-        return KN_AGENT_NOT_MEASURED;
-    return strcmp (state, "connected") == 0 ? KN_AGENT_CONNECTED : KN_AGENT_SILENT;
+        return KN_CHANNEL_NOT_MEASURED;
+    return strcmp (state, "connected") == 0 ? KN_CHANNEL_CONNECTED : KN_CHANNEL_SILENT;
 }
 
 static bool
@@ -57,7 +59,30 @@ zone_is_unknown (const KnDefinition *definition)
 }
 
 static void
-fill (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain)
+take_figures (KnSubject *subject, const KnSurveyDomain *domain, const KnSubjectHost *host)
+{
+    KnSubjectMeasures *measured = &subject->measured;
+    gint64 now_s = kn_time_now () / G_USEC_PER_SEC;
+
+    measured->skew_s = kn_not_measured ("only a cloud's own servers are asked");
+    measured->guest_cpus = measured->skew_s;
+    measured->uptime_s = kn_not_measured ("libvirt does not know");
+    if (host->invents || !domain->measured) {
+        measured->balloon_update_s
+            = kn_not_measured (host->invents ? "the test driver invents it" : "no answer in time");
+        return;
+    }
+    if (domain->vcpu_time_ns && domain->vcpu_time_ns->len > 0)
+        measured->vcpu_time_ns = g_array_ref (domain->vcpu_time_ns);
+    if (domain->balloon_update >= 0)
+        measured->balloon_update_s = kn_measured (
+            domain->balloon_update > 0 ? MAX (now_s - domain->balloon_update, 0) : -1);
+    else
+        measured->balloon_update_s = kn_not_measured ("the balloon keeps no statistics");
+}
+
+void
+kn_subject_take_domain (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain)
 {
     const KnDefinition *definition;
 
@@ -66,7 +91,8 @@ fill (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain)
     subject->live = domain->live ? kn_definition_new (domain->live, NULL) : NULL;
     subject->running = subject->live != NULL;
     definition = kn_subject_definition (subject);
-    subject->measured.agent = host->invents ? KN_AGENT_NOT_MEASURED : agent_state (subject->live);
+    take_figures (subject, domain, host);
+    subject->measured.agent = host->invents ? KN_CHANNEL_NOT_MEASURED : agent_state (subject->live);
     subject->clock_zone_unknown = zone_is_unknown (definition);
     g_free (subject->name);
     subject->name = g_strdup (domain->name);
@@ -76,8 +102,8 @@ fill (KnSubject *subject, KnSubjectHost *host, const KnSurveyDomain *domain)
     }
 }
 
-static KnSubject *
-add_subject (KnFleet *fleet, const char *uuid)
+KnSubject *
+kn_fleet_add_subject (KnFleet *fleet, const char *uuid)
 {
     KnSubject *subject = kn_subject_new ();
 
@@ -95,20 +121,22 @@ kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const ch
 
     if (!domains)
         return false;
+    if (!kn_survey_invents (survey))
+        (void)kn_survey_measure (survey, domains, MEASURE_TIMEOUT_MS);
     for (guint i = 0; i < fleet->subjects->len; i++) {
         KnSubject *subject = fleet->subjects->pdata[i];
 
         if (subject->uuid && !kn_subject_definition (subject))
             g_hash_table_insert (known, subject->uuid, subject);
     }
-    KnSubjectHost *host = add_host (fleet, survey, uri, name);
+    KnSubjectHost *host = kn_fleet_add_host (fleet, survey, uri, name);
     for (guint i = 0; i < domains->len; i++) {
         KnSurveyDomain *domain = domains->pdata[i];
         KnSubject *subject = g_hash_table_lookup (known, domain->uuid);
 
         if (!subject)
-            subject = add_subject (fleet, domain->uuid);
-        fill (subject, host, domain);
+            subject = kn_fleet_add_subject (fleet, domain->uuid);
+        kn_subject_take_domain (subject, host, domain);
     }
     return true;
 }
@@ -117,7 +145,8 @@ void
 kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                      const KnSurveyDomain *domain)
 {
-    fill (add_subject (fleet, domain->uuid), add_host (fleet, survey, uri, name), domain);
+    kn_subject_take_domain (kn_fleet_add_subject (fleet, domain->uuid),
+                            kn_fleet_add_host (fleet, survey, uri, name), domain);
 }
 
 void

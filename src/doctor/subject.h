@@ -72,7 +72,7 @@ typedef struct {
     bool deleted;
 } KnSubjectRecord;
 
-typedef enum { KN_AGENT_NOT_MEASURED, KN_AGENT_CONNECTED, KN_AGENT_SILENT } KnSubjectAgent;
+typedef enum { KN_CHANNEL_NOT_MEASURED, KN_CHANNEL_CONNECTED, KN_CHANNEL_SILENT } KnSubjectAgent;
 typedef enum {
     KN_CERTIFICATES_NOT_MEASURED,
     KN_CERTIFICATES_2011,

@@ -9,10 +9,11 @@
 #define RESTART_POLL_US 200000
 
 struct KnSurvey {
-    KnVirt *virt;     /* without thread and events */
-    KnVirtHost *host; /* for errors and facts; never connected by itself */
+    KnVirt *virt;     /* without thread and events; NULL: @host is one of our hosts */
+    KnVirtHost *host; /* for errors and facts; otherwise never connected by itself */
     virConnectPtr conn;
-    KnVirtFacts *facts;
+    const KnVirtFacts *facts;
+    KnVirtFacts *own_facts;
     bool invents;
     unsigned int secrets; /* flag for definitions that are given back */
 };
@@ -58,8 +59,22 @@ kn_survey_open (const char *uri, KnSurveyMode mode, GError **error)
         return NULL;
     survey->secrets = mode == KN_SURVEY_CHANGE ? VIR_DOMAIN_XML_SECURE : 0;
     survey->invents = kn_virt_is_test (survey->conn);
-    survey->facts = kn_virt_facts_load (survey->host, survey->conn, error);
+    survey->facts = survey->own_facts = kn_virt_facts_load (survey->host, survey->conn, error);
     return survey->facts ? g_steal_pointer (&survey) : NULL;
+}
+
+KnSurvey *
+kn_survey_of (KnVirtHost *host, GError **error)
+{
+    g_autoptr (KnSurvey) survey = g_new0 (KnSurvey, 1);
+
+    survey->host = kn_virt_host_ref (host);
+    survey->facts = kn_virt_host_facts (host, error);
+    survey->conn = survey->facts ? kn_virt_host_connection (host, error) : NULL;
+    if (!survey->conn)
+        return NULL;
+    survey->invents = kn_virt_is_test (survey->conn);
+    return g_steal_pointer (&survey);
 }
 
 void
@@ -67,7 +82,7 @@ kn_survey_close (KnSurvey *survey)
 {
     if (!survey)
         return;
-    kn_virt_facts_free (survey->facts);
+    kn_virt_facts_free (survey->own_facts);
     if (survey->conn)
         (void)virConnectClose (survey->conn);
     kn_virt_host_unref (survey->host);
@@ -98,6 +113,7 @@ kn_survey_domain_free (gpointer data)
     g_free (domain->name);
     free (domain->persistent);
     free (domain->live);
+    g_clear_pointer (&domain->vcpu_time_ns, g_array_unref);
     g_free (domain);
 }
 
@@ -125,6 +141,7 @@ look (KnSurvey *survey, virDomainPtr domain, GError **error)
     (void)virDomainGetUUIDString (domain, uuid);
     seen->uuid = g_strdup (uuid);
     seen->name = g_strdup (virDomainGetName (domain));
+    seen->balloon_update = -1;
     return g_steal_pointer (&seen);
 }
 
@@ -172,6 +189,118 @@ kn_survey_load (KnSurvey *survey, const char *uuid, GError **error)
     if (domain && !seen && error && !*error)
         kn_error_set (error, KN_ERROR_NOT_FOUND, "the domain '%s' has vanished", uuid);
     return seen;
+}
+
+/* ---- figures ---- */
+
+/* One call that may hang; what it needs outlives the caller. */
+typedef struct {
+    gatomicrefcount refs;
+    GMutex lock;
+    GCond over;
+    bool done;
+    virConnectPtr conn;
+    virDomainStatsRecordPtr *records;
+} Figures;
+
+static void
+release_figures (Figures *figures)
+{
+    if (!g_atomic_ref_count_dec (&figures->refs))
+        return;
+    if (figures->records)
+        virDomainStatsRecordListFree (figures->records);
+    (void)virConnectClose (figures->conn);
+    g_mutex_clear (&figures->lock);
+    g_cond_clear (&figures->over);
+    g_free (figures);
+}
+
+static gpointer
+ask_figures (gpointer data)
+{
+    Figures *figures = data;
+    virDomainStatsRecordPtr *records = NULL;
+    /* Somebody else's job on a domain must not hold up a reader: take what there is. */
+    int count = virConnectGetAllDomainStats (
+        figures->conn, VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_BALLOON, &records,
+        VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+
+    virResetLastError ();
+    g_mutex_lock (&figures->lock);
+    figures->records = count < 0 ? NULL : records;
+    figures->done = true;
+    g_cond_signal (&figures->over);
+    g_mutex_unlock (&figures->lock);
+    release_figures (figures);
+    return NULL;
+}
+
+static bool
+wait_figures (Figures *figures, guint timeout_ms)
+{
+    gint64 deadline = g_get_monotonic_time () + (gint64)timeout_ms * 1000;
+    bool in_time = true;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&figures->lock);
+
+    while (!figures->done && in_time)
+        in_time = g_cond_wait_until (&figures->over, &figures->lock, deadline);
+    return figures->done && figures->records;
+}
+
+static void
+take_figures (KnSurveyDomain *domain, const virDomainStatsRecord *record)
+{
+    unsigned int vcpus = 0;
+
+    domain->measured = true;
+    (void)virTypedParamsGetUInt (record->params, record->nparams, "vcpu.current", &vcpus);
+    domain->vcpu_time_ns = g_array_new (FALSE, FALSE, sizeof (gint64));
+    for (unsigned int i = 0; i < vcpus; i++) {
+        char field[VIR_TYPED_PARAM_FIELD_LENGTH];
+        unsigned long long time = 0;
+        gint64 time_ns;
+
+        (void)g_snprintf (field, sizeof field, "vcpu.%u.time", i);
+        if (virTypedParamsGetULLong (record->params, record->nparams, field, &time) <= 0)
+            continue;
+        time_ns = (gint64)time;
+        g_array_append_val (domain->vcpu_time_ns, time_ns);
+    }
+    unsigned long long updated = 0;
+    if (virTypedParamsGetULLong (record->params, record->nparams, "balloon.last-update", &updated)
+        > 0)
+        domain->balloon_update = (gint64)updated;
+}
+
+bool
+kn_survey_measure (KnSurvey *survey, GPtrArray *domains, guint timeout_ms)
+{
+    Figures *figures = g_new0 (Figures, 1);
+    g_autoptr (GHashTable) by_uuid = g_hash_table_new (g_str_hash, g_str_equal);
+
+    g_atomic_ref_count_init (&figures->refs);
+    g_atomic_ref_count_inc (&figures->refs);
+    g_mutex_init (&figures->lock);
+    g_cond_init (&figures->over);
+    (void)virConnectRef (survey->conn);
+    figures->conn = survey->conn;
+    g_thread_unref (g_thread_new ("survey", ask_figures, figures));
+    bool answered = wait_figures (figures, timeout_ms);
+    for (guint i = 0; i < domains->len; i++)
+        g_hash_table_insert (by_uuid, ((KnSurveyDomain *)domains->pdata[i])->uuid,
+                             domains->pdata[i]);
+    for (gsize i = 0; answered && figures->records[i]; i++) {
+        char uuid[VIR_UUID_STRING_BUFLEN];
+        KnSurveyDomain *domain = NULL;
+
+        if (virDomainGetUUIDString (figures->records[i]->dom, uuid) == 0)
+            domain = g_hash_table_lookup (by_uuid, uuid);
+        if (domain)
+            take_figures (domain, figures->records[i]);
+    }
+    release_figures (figures);
+    return answered;
 }
 
 bool

@@ -11,6 +11,8 @@ typedef enum { KN_SURVEY_READ, KN_SURVEY_CHANGE } KnSurveyMode;
 
 /* Connects to @uri; READ uses libvirt's read-only access where there is one. Errors: UNAVAILABLE. */
 KnSurvey *kn_survey_open (const char *uri, KnSurveyMode mode, GError **error);
+/* The same through the present connection of one of our hosts. Errors: UNAVAILABLE. */
+KnSurvey *kn_survey_of (KnVirtHost *host, GError **error);
 void kn_survey_close (KnSurvey *survey);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurvey, kn_survey_close)
 
@@ -22,6 +24,12 @@ bool kn_survey_invents (const KnSurvey *survey);
 typedef struct {
     char *uuid, *name;
     char *persistent, *live; /* XML; NULL: none (live: it does not run) */
+
+    /* filled in by kn_survey_measure() */
+    bool measured;
+    GArray *vcpu_time_ns; /* of gint64; NULL: not measured */
+    gint64
+        balloon_update; /* seconds since 1970 of the last statistics, 0: none came yet; -1: not measured */
 } KnSurveyDomain;
 void kn_survey_domain_free (gpointer domain);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyDomain, kn_survey_domain_free)
@@ -30,6 +38,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyDomain, kn_survey_domain_free)
 
 /* All domains, of KnSurveyDomain; g_ptr_array_unref. One that vanishes meanwhile is left out. */
 GPtrArray *kn_survey_list (KnSurvey *survey, GError **error);
+/* Measures those of @domains (of KnSurveyDomain) that run, all at once. A guest whose QEMU hangs holds up the answer: false after
+ * @timeout_ms, and then nothing is filled in. */
+bool kn_survey_measure (KnSurvey *survey, GPtrArray *domains, guint timeout_ms);
 /* One domain. Errors: NOT_FOUND. */
 KnSurveyDomain *kn_survey_load (KnSurvey *survey, const char *uuid, GError **error);
 

@@ -27,7 +27,7 @@ def common():
     return {"type": "kvm", "machine": "pc-q35-7.2", "vcpus": 4, "current": None, "topology": (1, 4, 1), "hyperv": None, "mode": None,
             "cpu": "<cpu mode='host-model'>%s</cpu>", "channels": [("virtio", AGENT)], "balloon": ("virtio", 10), "tpm": None,
             "firmware": None, "disks": [{}], "hostdev": False, "on_reboot": "restart", "title": None, "numa": "", "start": False,
-            "live": None}
+            "live": None, "acpi": True}
 
 
 def windows(version="10"):
@@ -97,6 +97,7 @@ FAULTS = {
     "balloon-off": lambda: changed(windows(), balloon=("none", None)),
     "balloon-without-period": lambda: changed(windows(), balloon=("virtio", None)),
     "machine-not-pinned": lambda: changed(windows(), machine="q35"),
+    "no-acpi": lambda: changed(linux(), acpi=False),
     "machine-gone": lambda: changed(linux(), machine="pc-i440fx-1.3"),
     "eleven-without-tpm": lambda: changed(eleven(), tpm=None),
     "flushes-ignored": lambda: changed(linux(), disks=[{"cache": "unsafe"}]),
@@ -197,10 +198,11 @@ def domain_xml(name, guest):
     title = "<title>%s</title>" % guest["title"] if guest["title"] else ""
     disks = "".join(disk_xml(name, number, disk) for number, disk in enumerate(guest["disks"]))
     return ("<domain type='%s'><name>%s</name><uuid>%s</uuid>%s<metadata><libosinfo:libosinfo xmlns:libosinfo='%s'><libosinfo:os id='%s'/>"
-            "</libosinfo:libosinfo></metadata><memory unit='MiB'>4096</memory><vcpu%s>%d</vcpu>%s<features><acpi/><apic/>%s%s</features>"
+            "</libosinfo:libosinfo></metadata><memory unit='MiB'>4096</memory><vcpu%s>%d</vcpu>%s<features>%s<apic/>%s%s</features>"
             "%s%s<on_reboot>%s</on_reboot><devices>%s%s%s%s%s</devices></domain>"
             % (guest["type"], name, uuid.uuid5(SPACE, name), title, OSINFO, guest["os"],
-               " current='%d'" % guest["current"] if guest["current"] else "", guest["vcpus"], os_xml(guest), hyperv_xml(guest),
+               " current='%d'" % guest["current"] if guest["current"] else "", guest["vcpus"], os_xml(guest),
+               "<acpi/>" if guest["acpi"] else "", hyperv_xml(guest),
                "<smm state='on'/>" if guest["firmware"] == "secure" else "", guest["cpu"] % topology, clock_xml(guest),
                guest["on_reboot"], disks, channels, balloon, tpm, card))
 

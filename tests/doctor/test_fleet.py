@@ -47,6 +47,7 @@ RULES = {
     "balloon-off": {"balloon-missing"},
     "balloon-without-period": {"balloon-period"},
     "machine-not-pinned": {"machine-unpinned"},
+    "no-acpi": {"acpi-missing"},
     "machine-gone": {"machine-gone"},
     "eleven-without-tpm": {"tpm-missing"},
     "flushes-ignored": {"disk-unsafe"},

@@ -251,7 +251,7 @@ test_measured (void)
     g_assert_cmpstr (nothing, ==, "");
     g_clear_pointer (&bench.findings, g_ptr_array_unref);
 
-    bench.subject->measured.agent = KN_AGENT_SILENT;
+    bench.subject->measured.agent = KN_CHANNEL_SILENT;
     bench.subject->measured.skew_s = kn_measured (-8 * 3600 + 3);
     bench.subject->measured.balloon_update_s = kn_measured (-1);
     bench.subject->measured.guest_cpus = kn_measured (1);

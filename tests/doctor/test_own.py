@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud's own servers: findings by API, command and metrics."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from support import guests
+from support.cloud import TEST_URI
+
+
+def run(cloud, *words, status=None, env=None):
+    done = subprocess.run([cloud.binary, *words], env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=120, check=False)
+    assert status is None or done.returncode == status, (done.returncode, done.stdout[-1500:], done.stderr)
+    return done
+
+
+def image(client, **properties):
+    body = {"name": "i", "disk_format": "raw", "container_format": "bare", **properties}
+    made = client.image.post("/images", body).ok(201)["id"]
+    client.image.call("PUT", "/images/%s/file" % made, data=b"\0" * 65536, headers={"Content-Type": "application/octet-stream"}).ok(204)
+    return made
+
+
+def boot(client, name, image_id, flavor="1"):
+    body = {"server": {"name": name, "imageRef": image_id, "flavorRef": flavor}}
+    server = client.compute.post("/servers", body).ok(202)["server"]["id"]
+    guests.wait_status(client, server)
+    return server
+
+
+@pytest.fixture(scope="module", name="own")
+def fixture_own(make_cloud):
+    cloud = make_cloud(arguments=["--doctor-audit-interval", "1"])
+    cloud.admin_client = cloud.admin()
+    cloud.user = cloud.account("doctor-user", admin=cloud.admin_client)
+    cloud.other = cloud.account("doctor-other", admin=cloud.admin_client)
+    cloud.ill = boot(cloud.user, "ill", image(cloud.user, os_distro="windows", hw_max_sockets="2"))
+    cloud.well = boot(cloud.user, "well", image(cloud.user, os_type="linux", os_distro="debian"))
+    cloud.theirs = boot(cloud.other, "theirs", image(cloud.other, os_type="windows", os_clock_policy="utc"))
+    yield cloud
+    cloud.stop()
+
+
+def found(answer, server):
+    return {f["rule"] for f in answer["findings"] if f["server"]["id"] == server}
+
+
+def test_findings_of_the_user_and_of_all(own):
+    mine = own.user.root.get("/kilonova/findings").ok(200)
+    assert mine["servers"] == 2 and mine["hosts"] == []
+    assert {"clock-windows-utc", "record-os-type", "record-property"} <= found(mine, own.ill)
+    assert found(mine, own.well) == set() and not found(mine, own.theirs)
+    assert all(f["server"]["host"] is None for f in mine["findings"])
+    record = [f for f in mine["findings"] if f["rule"] == "record-os-type"][0]
+    assert record["records"] == [{"name": "os_type", "value": "windows", "was": None}]
+
+    everything = own.admin_client.root.get("/kilonova/findings").ok(200)
+    assert everything["servers"] == 3 and everything["hosts"][0]["uri"] == TEST_URI
+    # Declared: a Windows on UTC whose registry says so.
+    assert "clock-windows-utc" not in found(everything, own.theirs)
+    assert everything["findings"][0]["server"]["host"]
+
+
+def test_narrowed_by_rule_and_server(own):
+    path = "/v2.1/kilonova-findings"
+    one = own.user.compute.get(path.replace("/v2.1", "") + "?rule=record-property").ok(200)
+    assert {f["rule"] for f in one["findings"]} == {"record-property"}
+    assert own.user.root.get("/kilonova/findings?server=" + own.well).ok(200)["findings"] == []
+    assert own.user.root.get("/kilonova/findings?rule=nothing").status == 400
+    assert own.user.root.get("/kilonova/findings", token=None).status == 401
+
+
+def test_command(own):
+    env = own.user.environment()
+    text = run(own, "doctor", "--own", status=1, env=env).stdout
+    assert "record-os-type  ill" in text and "os_distro" in text
+    assert json.loads(run(own, "doctor", "--own", "--json", "--server", "well", status=0, env=env).stdout)["findings"] == []
+    assert "neither --libvirt nor" in run(own, "doctor", "--own", "--libvirt", TEST_URI, status=2, env=env).stderr
+    assert run(own, "doctor", "--own", status=2, env={**env, "OS_PASSWORD": "wrong"}).stderr.startswith("kilonova: ")
+
+
+def test_mended_server_is_not_accused(own):
+    own.user.compute.put("/servers/%s/kilonova-properties" % own.ill,
+                         {"properties": {"os_type": "windows", "hw_max_sockets": None, "os_timezone": "Asia/Shanghai"}, "reboot": "hard"}
+                         ).ok(200)
+    guests.wait_status(own.user, own.ill)
+    assert not found(own.user.root.get("/kilonova/findings").ok(200), own.ill) & {"clock-windows-utc", "record-os-type", "record-property"}
+
+
+def test_changed_by_hand_differs_from_the_plan(own, test_driver):
+    import libvirt
+    domain = test_driver.lookupByUUIDString(own.well)
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    test_driver.defineXML(text.replace("<timer name='hpet' present='no'/>", "<timer name='hpet' present='yes'/>"))
+    finding = [f for f in own.user.root.get("/kilonova/findings?rule=plan-differs").ok(200)["findings"]][0]
+    assert finding["server"]["id"] == own.well
+    assert any(line.startswith("clock/timer[hpet]/@present = yes, planned no: ") for line in finding["evidence"])
+    test_driver.defineXML(text)
+    assert not own.user.root.get("/kilonova/findings?rule=plan-differs").ok(200)["findings"]
+
+
+def test_lost_domain_and_lost_record(own, test_driver):
+    import libvirt
+    domain = test_driver.lookupByUUIDString(own.theirs)
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    orphan = text.replace(own.theirs, "11111111-2222-4333-8444-555555555555")
+    orphan = orphan.replace("<name>%s</name>" % domain.name(), "<name>orphan</name>")
+    test_driver.defineXML(orphan)
+    rules = {f["rule"]: f for f in own.admin_client.root.get("/kilonova/findings").ok(200)["findings"]}
+    assert rules["domain-no-record"]["server"]["id"] == "11111111-2222-4333-8444-555555555555"
+    assert "domain-no-record" not in {f["rule"] for f in own.other.root.get("/kilonova/findings").ok(200)["findings"]}
+    test_driver.lookupByName("orphan").undefine()
+
+
+def test_count_in_metrics(own):
+    own.admin_client.root.get("/kilonova/findings").ok(200)
+    text = own.admin_client.root.get("/metrics", token=None).content.decode()
+    assert 'kilonova_findings{severity="error"}' in text
