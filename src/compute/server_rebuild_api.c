@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "compute/facts.h"
 #include "compute/json_table.h"
+#include "compute/move.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
 #include "compute/server_spec.h"
@@ -105,7 +106,7 @@ load_kept (const KnServerCall *call, GHashTable **out_kept, GError **error)
         return false;
     *out_kept = kn_guest_identity_firmware (identity);
 
-    return true;
+    return kn_identity_check_move (*out_kept, call->server->uuid, call->server->host, error);
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include "compute/config_drive.h"
 #include "compute/facts.h"
 #include "compute/json_table.h"
+#include "compute/move.h"
 #include "compute/placement.h"
 #include "compute/secure_boot.h"
 #include "virt/volume.h"
@@ -204,6 +205,7 @@ define_once (KnServerWork *work, const KnGuestFacts *facts, KnServerPlan *out_pl
     g_autoptr (GHashTable) identity = kn_guest_plan_identity (plan);
     if (!kn_guest_identity_learn (identity, defined, error))
         return false;
+    kn_identity_settle (identity, kn_virt_host_name (work->host));
 
     *out_plan = (KnServerPlan){
         .identity = kn_json_table_format (identity),
@@ -244,6 +246,8 @@ kn_server_define (KnServerWork *work, KnServerPlan *out_plan, GError **error)
     /* What was heard of the guest's clock is among the facts. */
     if (!kn_server_clock_settle (work->compute, work->db, work->server->uuid, error)
         || !kn_server_facts_load (work->compute, work->db, work->server, work->host, &facts, error)
+        || !kn_identity_check_move (facts.facts.identity, work->server->uuid,
+                                    kn_virt_host_name (work->host), error)
         || !define_once (work, &facts.facts, &plan, &first, error))
         return false;
     if (has_news (first, facts.facts.identity)) {
@@ -360,7 +364,9 @@ kn_server_start_anew (KnServerWork *work, GError **error)
     g_auto (KnServerPlan) plan = { 0 };
     g_autoptr (GError) why = NULL;
 
-    if (!kn_store_server_load_plan (work->db, id, &old, error) || !ensure_files (work, error))
+    /* Not even its earlier definition may start where its state is not. */
+    if (!kn_server_check_move (work->db, work->server, kn_virt_host_name (work->host), error)
+        || !kn_store_server_load_plan (work->db, id, &old, error) || !ensure_files (work, error))
         return false;
     if (!kn_server_define (work, &plan, &why)
         || !kn_network_prepare (work->compute->networks, work->db, id, &why)

@@ -127,11 +127,17 @@ kn_guest_changes_explain (const KnGuestChange *changes, gsize n, guint width)
 static const struct {
     const char *key, *label;
 } labels[] = {
-    { "machine", "machine type" },       { "firmware", "firmware" },
-    { "secure_boot", "Secure Boot" },    { "disk_bus", "bus of the disks" },
-    { "cdrom_bus", "bus of CD-ROMs" },   { "vif_model", "network card" },
-    { "scsi_model", "SCSI controller" }, { "usb_model", "USB controller" },
-    { "tpm_version", "TPM version" },    { "tpm_model", "TPM interface" },
+    { "machine", "machine type" },
+    { "firmware", "firmware" },
+    { "secure_boot", "Secure Boot" },
+    { "disk_bus", "bus of the disks" },
+    { "cdrom_bus", "bus of CD-ROMs" },
+    { "vif_model", "network card" },
+    { "scsi_model", "SCSI controller" },
+    { "usb_model", "USB controller" },
+    { "tpm_version", "TPM version" },
+    { "tpm_model", "TPM interface" },
+    { "nvram", "place of UEFI's variables" },
 };
 
 const char *

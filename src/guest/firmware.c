@@ -373,15 +373,26 @@ warn_of_held (KnDraft *draft)
 }
 
 static bool
+fail_uefi (const KnDraft *draft, GError **error)
+{
+    KnSaid firmware = kn_property (draft, "hw_firmware_type");
+    KnSaid secure = kn_property (draft, "os_secure_boot");
+    if (!secure.text)
+        secure = kn_spec (draft, "os:secure_boot");
+    KnSaid said = firmware.text ? firmware : secure;
+    kn_guest_fail (error, "driver/UEFINotSupported",
+                   "%s%s%s, but this host has no UEFI firmware for %s.",
+                   said.text ? said.source : "The guest needs UEFI", said.text ? " is " : "",
+                   said.text ? said.text : "", draft->arch);
+    return false;
+}
+
+static bool
 decide_uefi (KnDraft *draft, GError **error)
 {
     /* Foreign firmware is not looked for yet: only the host's own architecture has known files. */
-    if (draft->host_known && (!draft->host->uefi || draft->emulated)) {
-        kn_guest_fail (error, "driver/UEFINotSupported",
-                       "hw_firmware_type is 'uefi', but this host has no UEFI firmware for %s.",
-                       draft->arch);
-        return false;
-    }
+    if (draft->host_known && (!draft->host->uefi || draft->emulated))
+        return fail_uefi (draft, error);
     bool pc = g_str_has_prefix (draft->machine, "pc-i440fx-") || strcmp (draft->machine, "pc") == 0;
     if (!pc && !draft->q35) { /* what the firmware's own description lists */
         kn_guest_fail (error, "driver/UEFINotSupported",

@@ -13,9 +13,13 @@
 static const struct {
     const char *key, *property;
 } firmware_keys[] = {
-    { "machine", "hw_machine_type" },    { "firmware", "hw_firmware_type" },
-    { "secure_boot", "os_secure_boot" }, { "nvram", NULL },
-    { "tpm_version", "hw_tpm_version" }, { "tpm_model", "hw_tpm_model" },
+    { "machine", "hw_machine_type" },
+    { "firmware", "hw_firmware_type" },
+    { "secure_boot", "os_secure_boot" },
+    { "nvram", NULL },
+    { "state host", NULL },
+    { "tpm_version", "hw_tpm_version" },
+    { "tpm_model", "hw_tpm_model" },
 };
 
 const char *

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "compute/config_drive.h"
 #include "compute/json_table.h"
+#include "compute/move.h"
 #include "compute/server.h"
 #include "compute/server_spec.h"
 #include "network/network.h"
@@ -34,6 +35,40 @@ test_words (void)
     g_assert_cmpint (kn_task_from_name (NULL), ==, KN_TASK_NONE);
     g_assert_cmpint (kn_task_from_name (""), ==, KN_TASK_NONE);
     g_assert_cmpint (kn_vm_state_from_name ("by hand"), ==, KN_VM_ERROR);
+}
+
+/* NVRAM and TPM state tie a server to the host where they are; a BIOS guest goes anywhere. */
+static void
+test_move (void)
+{
+    static const struct {
+        const char *firmware, *tpm, *word; /* word NULL: it may move */
+    } cases[] = { { "bios", NULL, NULL },
+                  { "uefi", NULL, "variables of its UEFI" },
+                  { "uefi", "2.0", "state of its TPM" },
+                  { "bios", "1.2", "state of its TPM" } };
+
+    g_assert_true (kn_identity_check_move (NULL, "u", "b", NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GHashTable) identity
+            = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+        g_autoptr (GError) error = NULL;
+
+        g_hash_table_insert (identity, g_strdup ("firmware"), g_strdup (cases[i].firmware));
+        if (cases[i].tpm)
+            g_hash_table_insert (identity, g_strdup ("tpm_version"), g_strdup (cases[i].tpm));
+        /* One that does not say where its state is, from before that was written down, is not held back. */
+        g_assert_true (kn_identity_check_move (identity, "u", "b", &error));
+        kn_identity_settle (identity, "a");
+        g_assert_true (kn_identity_check_move (identity, "u", "a", &error));
+        g_assert_true (kn_identity_check_move (identity, "u", "b", &error) == !cases[i].word);
+        if (!cases[i].word)
+            continue;
+        g_assert_error (error, KN_ERROR, KN_ERROR_CONFLICT);
+        g_assert_true (kn_error_is_public (error));
+        g_assert_nonnull (strstr (error->message, cases[i].word));
+        g_assert_nonnull (strstr (error->message, "host a"));
+    }
 }
 
 static void
@@ -390,6 +425,7 @@ main (int argc, char **argv)
     g_test_add_func ("/server/status", test_status);
     g_test_add_func ("/server/acts", test_acts);
     g_test_add_func ("/server/names", test_names);
+    g_test_add_func ("/server/move", test_move);
     g_test_add_func ("/server/table", test_table);
     g_test_add_func ("/server/spec", test_spec);
     g_test_add_func ("/server/zone", test_zone);

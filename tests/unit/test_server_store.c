@@ -5,6 +5,7 @@
 #include "compute/clock.h"
 #include "compute/history_store.h"
 #include "compute/host_boot_store.h"
+#include "compute/placement_store.h"
 #include "compute/server_store.h"
 #include "scratch_mariadb.h"
 
@@ -335,6 +336,45 @@ test_history (Fixture *f)
 }
 
 static void
+note_placement (const KnPlacement *placement, gpointer data)
+{
+    g_string_append_printf (data, "[%s %s]", placement->cpus ? placement->cpus : "-",
+                            placement->pages ? placement->pages : "-");
+}
+
+static void
+assert_held (Fixture *f, const char *except, const char *want)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GString) found = g_string_new (NULL);
+
+    g_assert_true (kn_store_placement_each (f->db, "h", except, note_placement, found, &error));
+    g_assert_cmpstr (found->str, ==, want);
+}
+
+static void
+test_placements (Fixture *f)
+{
+    static const KnPlacement cpus = { .cpus = "0-1" }, pages = { .pages = "0:2048:8" },
+                             both = { "2", "0:2048:4" }, none = { 0 };
+    g_autoptr (GError) error = NULL;
+
+    g_assert_true (kn_store_placement_lock (f->db, "h", &error));
+    g_assert_true (kn_store_placement_set (f->db, "a", "h", &none, &error));
+    assert_held (f, "", "");
+    g_assert_true (kn_store_placement_set (f->db, "a", "h", &cpus, &error));
+    g_assert_true (kn_store_placement_set (f->db, "b", "h", &pages, &error));
+    g_assert_true (kn_store_placement_set (f->db, "c", "other", &pages, &error));
+    assert_held (f, "", "[0-1 -][- 0:2048:8]");
+    assert_held (f, "a", "[- 0:2048:8]");
+    g_assert_true (kn_store_placement_set (f->db, "a", "h", &both, &error));
+    assert_held (f, "b", "[2 0:2048:4]");
+    g_assert_true (kn_store_placement_set (f->db, "a", "h", &none, &error));
+    assert_held (f, "b", "");
+    g_assert_no_error (error);
+}
+
+static void
 test_boots (Fixture *f)
 {
     g_autoptr (GError) error = NULL;
@@ -486,6 +526,7 @@ static const Case cases[] = {
     { "lists", test_lists },
     { "plan", test_plan },
     { "metadata", test_metadata },
+    { "placements", test_placements },
     { "boots", test_boots },
     { "history", test_history },
     { "clock", test_clock },

@@ -169,6 +169,76 @@ test_facts_missing (void)
     g_assert_false (facts->uefi || facts->secure_boot || facts->tpm);
 }
 
+/* Two cells of two cores of two threads, CPUs out of order, as a host with hyper-threading lists them. */
+#define CPU(id, siblings) "<cpu id='" id "' socket_id='0' core_id='0' siblings='" siblings "'/>"
+static const char cells_caps[]
+    = "<capabilities><host><cpu><arch>x86_64</arch>"
+      "<counter name='tsc' frequency='2300000123' scaling='no'/><feature name='invtsc'/></cpu>"
+      "<topology><cells num='2'><cell id='0'><memory unit='KiB'>2048</memory>"
+      "<pages unit='KiB' size='2048'>7</pages><pages unit='KiB' size='4'>512</pages>"
+      "<cpus num='4'>" CPU ("4", "0,4") CPU ("0", "0,4") CPU ("5", "1,5")
+          CPU ("1", "1,5") "</cpus></cell><cell id='1'><memory unit='KiB'>1024</memory>"
+                           "<cpus num='2'>" CPU ("2", "2-3")
+                               CPU ("3", "2-3") "</cpus></cell></cells></topology>"
+                                                "</host></capabilities>";
+
+static void
+test_facts_cells (void)
+{
+    g_autoptr (KnXmlView) caps = kn_xml_view_new (cells_caps, NULL);
+    g_autoptr (KnVirtFacts) facts = kn_virt_facts_new ();
+    const guint cpus[] = { 0, 1, 4, 5 }, cores[] = { 0, 1, 0, 1 };
+
+    facts->arch = "x86_64";
+    facts->virt_type = "kvm";
+    kn_virt_facts_parse (facts, caps, NULL);
+    kn_virt_facts_parse (facts, caps, NULL); /* again is the same */
+    g_assert_cmpuint (facts->tsc_khz, ==, 2300000);
+    g_assert_cmpuint (facts->n_cells, ==, 2);
+    const KnVirtCell *first = &facts->cells[0], *second = &facts->cells[1];
+    g_assert_cmpuint (first->memory_kib, ==, 2048);
+    g_assert_cmpmem (first->cpus, first->n_cpus * sizeof (guint), cpus, sizeof cpus);
+    g_assert_cmpmem (first->core, first->n_cpus * sizeof (guint), cores, sizeof cores);
+    g_assert_cmpuint (first->n_pages, ==, 2);
+    g_assert_cmpuint (first->pages[0].size_kib, ==, 4);
+    g_assert_cmpuint (first->pages[1].total, ==, 7);
+    g_assert_cmpuint (second->id, ==, 1);
+    g_assert_cmpuint (second->core[1], ==, 2);
+    g_assert_cmpuint (second->n_pages, ==, 0);
+}
+
+/* A counter whose pace may change is none to rely on; numbers that make no sense are left out. */
+static void
+test_facts_odd (void)
+{
+    g_autoptr (KnXmlView) caps = kn_xml_view_new (
+        "<capabilities><host><cpu><counter name='tsc' frequency='2300000000'/></cpu><topology>"
+        "<cells><cell id='-1'/><cell><cpus/></cell><cell id='0'><memory>lots</memory>"
+        "<pages size='0'>1</pages><pages size='4'>-3</pages><cpus><cpu id='99999999'/>"
+        "<cpu id='3' siblings=',,'/></cpus></cell></cells></topology></host></capabilities>",
+        NULL);
+    g_autoptr (KnXmlView) domain_caps = kn_xml_view_new (
+        "<domainCapabilities><cpu><mode name='custom'><model usable='no'>EPYC</model>"
+        "<model>qemu64</model></mode></cpu><features><sev supported='yes'><cbitpos>51</cbitpos>"
+        "<reducedPhysBits>1</reducedPhysBits></sev></features></domainCapabilities>",
+        NULL);
+    g_autoptr (KnVirtFacts) facts = kn_virt_facts_new ();
+
+    facts->arch = "x86_64";
+    facts->virt_type = "kvm";
+    kn_virt_facts_parse (facts, caps, domain_caps);
+    g_assert_cmpuint (facts->tsc_khz, ==, 0);
+    g_assert_cmpuint (facts->n_cells, ==, 1);
+    g_assert_cmpuint (facts->cells[0].memory_kib, ==, 0);
+    g_assert_cmpuint (facts->cells[0].n_cpus, ==, 1);
+    g_assert_cmpuint (facts->cells[0].core[0], ==, 3);
+    g_assert_cmpuint (facts->cells[0].pages[0].total, ==, 0);
+    g_assert_true (g_strv_contains (facts->cpu_models, "qemu64"));
+    g_assert_true (facts->sev);
+    g_assert_cmpuint (facts->sev_cbit, ==, 51);
+    g_assert_cmpuint (facts->sev_reduced_bits, ==, 1);
+}
+
 static void
 test_facts_type (void)
 {
@@ -225,6 +295,8 @@ main (int argc, char **argv)
     g_test_add_func ("/virt/xml/read", test_xml_read);
     g_test_add_func ("/virt/xml/refused", test_xml_refused);
     g_test_add_func ("/virt/facts/parse", test_facts_parse);
+    g_test_add_func ("/virt/facts/cells", test_facts_cells);
+    g_test_add_func ("/virt/facts/odd", test_facts_odd);
     g_test_add_func ("/virt/facts/missing", test_facts_missing);
     g_test_add_func ("/virt/facts/type", test_facts_type);
     g_test_add_func ("/virt/volume/xml", test_volume_xml);
