@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#define ZONE_FOLDER "/usr/share/zoneinfo"
+
 typedef struct {
     char separator;
     bool fraction;
@@ -123,7 +125,13 @@ kn_time_convert (const char *db_time, KnTimeFormat format)
 bool
 kn_time_zone_exists (const char *name)
 {
-    g_autoptr (GTimeZone) zone = g_time_zone_new_identifier (name);
+    g_autofree char *path = g_build_filename (ZONE_FOLDER, name, NULL);
+    g_autoptr (GTimeZone) zone = NULL;
 
+    /* GLib takes rules such as UTC+3 and files such as posix/UTC for zones, too. */
+    if (strpbrk (name, ":,.") || g_str_has_prefix (name, "posix/")
+        || g_str_has_prefix (name, "right/") || !g_file_test (path, G_FILE_TEST_IS_REGULAR))
+        return false;
+    zone = g_time_zone_new_identifier (name);
     return zone != NULL;
 }

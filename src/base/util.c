@@ -141,3 +141,27 @@ kn_parse_bool (const char *text, bool *out_value)
     }
     return false;
 }
+
+guint
+kn_word_distance (const char *a, const char *b)
+{
+    guint rows[3][64], *before = rows[0], *last = rows[1], *row = rows[2];
+    gsize la = strlen (a), lb = strlen (b);
+    if (la > 63 || lb > 63)
+        return G_MAXUINT;
+    for (gsize j = 0; j <= lb; j++)
+        last[j] = (guint)j;
+    for (gsize i = 1; i <= la; i++) {
+        row[0] = (guint)i;
+        for (gsize j = 1; j <= lb; j++) {
+            row[j] = MIN (MIN (last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = MIN (row[j], before[j - 2] + 1);
+        }
+        guint *next = before;
+        before = last;
+        last = row;
+        row = next;
+    }
+    return last[lb];
+}

@@ -30,3 +30,7 @@ bool kn_parse_int (const char *text, gint64 min, gint64 max, gint64 *out_value);
 
 /* OpenStack's booleans, any case: true 1 t on y yes / false 0 f off n no. False: not one of them. */
 bool kn_parse_bool (const char *text, bool *out_value);
+
+/* How many letters have to be put in, taken out, replaced or swapped with their neighbour to make one word of the other (Damerau).
+ * Words of more than 63 letters are as far apart as can be. */
+guint kn_word_distance (const char *a, const char *b);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time zones as this machine's tzdata has them. */
+/* What this machine's tzdata knows of time zones. */
 #include "base/zone.h"
 
 #include <string.h>
 
+#include "base/error.h"
+#include "base/time.h"
 #include "base/util.h"
 
 #define INDEX "/usr/share/zoneinfo/tzdata.zi"
@@ -91,4 +93,21 @@ kn_zone_list (void)
             g_strv_builder_add (names, name);
     }
     return g_strv_builder_end (names);
+}
+
+bool
+kn_zone_check (const char *name, GError **error)
+{
+    g_auto (GStrv) known = NULL;
+    const char *near;
+
+    if (kn_windows_zone_find (name) != NULL || kn_time_zone_exists (name))
+        return true;
+    known = kn_zone_list ();
+    near = kn_zone_suggest (name, (const char *const *)known);
+    kn_error_public (error, KN_ERROR_BAD_REQUEST,
+                     "There is no time zone '%.64s'%s%s; a zone has an IANA name such as "
+                     "Asia/Shanghai, or one of Windows such as China Standard Time.",
+                     name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+    return false;
 }

@@ -38,6 +38,8 @@ kn_cmd_fail (const GError *error)
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const virt_types[] = { "auto", "kvm", "qemu", NULL };
 static const char *const network_drivers[] = { "linux", "none", NULL };
+static const char *const clock_policies[]
+    = { "auto", "utc", "localtime", "timezone", "guest", NULL };
 static const char *const profiles[] = { "kilonova-1", "nova-26", NULL };
 
 const KnOption kn_options[] = {
@@ -114,6 +116,12 @@ const KnOption kn_options[] = {
       .help = "Set a guest's clock through its agent after unpause, resume and a start from a "
               "snapshot, where os_time_after_gap does not say otherwise" },
 
+    { "clock", "default_policy", NULL, KN_OPTION_ENUM, "auto", .choices = clock_policies,
+      .help = "What the hardware clock of Windows guests holds where neither server, image, flavor "
+              "nor project says it" },
+    { "clock", "default_timezone", NULL, KN_OPTION_STRING, "",
+      .help = "Zone of Windows guests of which nobody says it: IANA's name or Windows' own; empty: "
+              "the host's" },
     { "clock", "measure_interval", NULL, KN_OPTION_INT, "300", 0, 86400, "seconds",
       .help = "How often the clocks of running guests and of hosts are measured; 0: only on "
               "request" },

@@ -9,6 +9,7 @@
 #include "cmd/data_folder.h"
 #include "cmd/notify.h"
 #include "cmd/ops_service.h"
+#include "compute/clock_facts.h"
 #include "compute/compute.h"
 #include "http/server.h"
 #include "identity/identity.h"
@@ -152,6 +153,8 @@ make_compute (KnController *c, GError **error)
     c->virt = kn_virt_new (c->cloud_id);
     c->jobs = kn_jobs_new (c->db, c->owner, (guint)kn_config_int (c->config, "jobs.workers"));
     kn_jobs_set_keep (c->jobs, (guint)kn_config_int (c->config, "jobs.keep"));
+    if (!kn_clock_check_options (c->config, error))
+        return false;
     c->compute = kn_compute_new (
         &(KnComputeOptions){
             .db = c->db,
@@ -161,6 +164,7 @@ make_compute (KnController *c, GError **error)
             .networks = c->networks,
             .config = c->config,
             .cloud_id = c->cloud_id,
+            .find_project_property = kn_identity_find_project_property,
         },
         error);
     if (!c->compute)

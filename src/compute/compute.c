@@ -101,6 +101,7 @@ kn_compute_new (const KnComputeOptions *options, GError **error)
     compute->images = options->images;
     compute->networks = options->networks;
     compute->config = options->config;
+    compute->find_project_property = options->find_project_property;
     compute->cloud_id = g_strdup (options->cloud_id);
     compute->zone = g_strdup (kn_config_string (options->config, "compute.availability_zone"));
     compute->news = kn_compute_news_new (compute, error);

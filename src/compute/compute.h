@@ -12,6 +12,11 @@
 
 typedef struct KnCompute KnCompute;
 
+/* A property of a project, as its owner set it (`openstack project set --property NAME=VALUE`); *@out_value NULL: none. The caller
+ * frees it. */
+typedef bool (*KnFindProjectProperty) (KnDb *db, const char *project_id, const char *name,
+                                       char **out_value, GError **error);
+
 typedef struct {
     KnDbPool *db;
     KnJobs *jobs;
@@ -20,6 +25,7 @@ typedef struct {
     KnNetworks *networks;
     const KnConfig *config;
     const char *cloud_id;
+    KnFindProjectProperty find_project_property; /* NULL: projects say nothing */
 } KnComputeOptions;
 
 KnCompute *kn_compute_new (const KnComputeOptions *options, GError **error);

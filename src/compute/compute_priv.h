@@ -13,6 +13,7 @@ struct KnCompute {
     KnImages *images;
     KnNetworks *networks;
     const KnConfig *config;
+    KnFindProjectProperty find_project_property;
     char *cloud_id;
     char *zone;     /* the name of the only availability zone */
     GArray *routes; /* of KnRoute */

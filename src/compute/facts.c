@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "compute/clock_store.h"
+#include "compute/clock_facts.h"
 #include "compute/json_table.h"
 #include "compute/placement.h"
 #include "virt/volume.h"
@@ -206,25 +206,11 @@ gather_said (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
             g_hash_table_insert (f->image_properties,
                                  g_strdup ((char *)key + strlen (IMAGE_PREFIX)), g_strdup (value));
 
-    mark_iso_root (f);
     f->server_properties = kn_server_properties (user);
     f->facts.image_properties = f->image_properties;
     f->facts.server_properties = f->server_properties;
     f->facts.project_name = keep (f, g_strdup (g_hash_table_lookup (system, "owner_project_name")));
     f->facts.user_name = keep (f, g_strdup (g_hash_table_lookup (system, "owner_user_name")));
-
-    return true;
-}
-
-static bool
-gather_clock (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
-{
-    g_autoptr (KnClockRow) row = kn_store_clock_load (db, server->uuid, error);
-
-    if (row == NULL)
-        return false;
-    f->facts.has_rtc_offset = row->has_offset;
-    f->facts.rtc_offset_s = row->offset_s;
 
     return true;
 }
@@ -248,10 +234,8 @@ gather_frozen (KnServerFacts *f, KnDb *db, const KnServer *server, GError **erro
 }
 
 static void
-gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirtHost *host)
+gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server)
 {
-    g_autofree char *console = kn_server_console_name (server);
-    g_autofree char *nvram = kn_server_nvram_name (server);
     gint64 created_us = 0;
 
     (void)kn_time_parse (server->created_at, &created_us);
@@ -270,8 +254,6 @@ gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirt
     f->facts.ephemeral_gib = (guint64)server->ephemeral_gib;
     f->facts.swap_mib = (guint64)server->swap_mib;
     f->facts.flavor_name = server->flavor_name;
-    f->facts.console_log = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, console));
-    f->facts.nvram_path = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, nvram));
     f->facts.vnc_listen = kn_config_string (compute->config, "compute.vnc_listen");
     f->facts.profile = server->profile;
     f->facts.cloud_id = compute->cloud_id;
@@ -279,20 +261,36 @@ gather_row (KnServerFacts *f, KnCompute *compute, const KnServer *server, KnVirt
 }
 
 bool
-kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVirtHost *host,
-                      KnServerFacts *out_facts, GError **error)
+kn_server_facts_load_said (KnCompute *compute, KnDb *db, const KnServer *server,
+                           KnServerFacts *out_facts, GError **error)
 {
     KnServerFacts *f = out_facts;
 
     *f = (KnServerFacts){ .texts = g_ptr_array_new_with_free_func (g_free) };
-    gather_row (f, compute, server, host);
-    gather_disks (f, server, host);
+    gather_row (f, compute, server);
     f->extra_specs = kn_server_extra_specs (server, error);
     f->facts.extra_specs = f->extra_specs;
 
     return f->extra_specs != NULL && gather_said (f, db, server, error)
-           && gather_clock (f, db, server, error) && gather_nics (f, db, server, error)
-           && kn_guest_host_load (host, &f->facts.host, error)
+           && kn_clock_gather (compute, db, server, f, error);
+}
+
+bool
+kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server, KnVirtHost *host,
+                      KnServerFacts *out_facts, GError **error)
+{
+    g_autofree char *console = kn_server_console_name (server);
+    g_autofree char *nvram = kn_server_nvram_name (server);
+    KnServerFacts *f = out_facts;
+
+    if (!kn_server_facts_load_said (compute, db, server, f, error))
+        return false;
+    f->facts.console_log = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, console));
+    f->facts.nvram_path = keep (f, kn_volume_path (host, KN_POOL_INSTANCES, nvram));
+    gather_disks (f, server, host);
+    mark_iso_root (f);
+
+    return gather_nics (f, db, server, error) && kn_guest_host_load (host, &f->facts.host, error)
            && kn_server_gather_cells (f, db, server, host, error)
            && gather_frozen (f, db, server, error);
 }

@@ -26,6 +26,10 @@ bool kn_server_facts_load (KnCompute *compute, KnDb *db, const KnServer *server,
 /* What the guest rules have to know of @host; borrowed from it. Errors: UNAVAILABLE (the host is away). */
 bool kn_guest_host_load (KnVirtHost *host, KnGuestHost *out_host, GError **error);
 
+/* The part of it that no host is needed for: what was asked for, and the clock. @out_facts borrows @server. */
+bool kn_server_facts_load_said (KnCompute *compute, KnDb *db, const KnServer *server,
+                                KnServerFacts *out_facts, GError **error);
+
 /* System metadata that a server takes over from its image: image_* keys. New reference. */
 GHashTable *kn_server_image_metadata (const KnImage *image, gint64 root_gib);
 

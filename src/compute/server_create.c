@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "base/util.h"
+#include "base/zone.h"
 #include "compute/facts.h"
 #include "compute/placement.h"
 #include "guest/plan.h"
@@ -95,20 +96,30 @@ image_part (GHashTable *system_metadata)
 bool
 kn_server_check_zone (const char *zone, GError **error)
 {
-    if (zone == NULL || kn_time_zone_exists (zone))
-        return true;
-    kn_error_public (error, KN_ERROR_BAD_REQUEST,
-                     "There is no time zone '%.64s': os_timezone takes an IANA name such as "
-                     "Asia/Shanghai.",
-                     zone);
-    return false;
+    return zone == NULL || kn_zone_check (zone, error);
 }
 
 bool
 kn_server_check_property (const char *name, const char *value, GError **error)
 {
-    return kn_guest_check_property (name, value, error)
-           && (strcmp (name, "os_timezone") != 0 || kn_server_check_zone (value, error));
+    /* First the zone: that answer says which one was meant. */
+    return (strcmp (name, "os_timezone") != 0 || kn_server_check_zone (value, error))
+           && kn_guest_check_property (name, value, error);
+}
+
+bool
+kn_server_check_said (GHashTable *user_metadata, GError **error)
+{
+    g_autoptr (GHashTable) said = kn_server_properties (user_metadata);
+    GHashTableIter iter;
+    gpointer key, value;
+
+    g_hash_table_iter_init (&iter, said);
+    while (g_hash_table_iter_next (&iter, &key, &value))
+        if (strcmp (key, PROFILE_KEY) != 0 && !kn_server_check_property (key, value, error))
+            return false;
+
+    return true;
 }
 
 bool
@@ -138,11 +149,11 @@ kn_server_check_guest (const KnServerWish *wish, GError **error)
     if (wish->host != NULL && kn_guest_host_load (wish->host, &facts.host, NULL))
         (void)kn_guest_cells_load (wish->host, cells, &facts.host, NULL);
 
-    return kn_guest_check (&facts, error)
-           && (wish->identity == NULL || kn_guest_check_kept (&facts, error))
-           && kn_server_check_zone (g_hash_table_lookup (server, "os_timezone"), error)
+    return kn_server_check_zone (g_hash_table_lookup (server, "os_timezone"), error)
            && kn_server_check_zone (g_hash_table_lookup (properties, "os_timezone"), error)
-           && kn_server_check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error);
+           && kn_server_check_zone (g_hash_table_lookup (wish->extra_specs, "os:timezone"), error)
+           && kn_guest_check (&facts, error)
+           && (wish->identity == NULL || kn_guest_check_kept (&facts, error));
 }
 
 const char *

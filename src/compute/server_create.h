@@ -27,6 +27,9 @@ bool kn_server_check_property (const char *name, const char *value, GError **err
 /* Whether there is such a time zone; NULL is fine. Errors (public): BAD_REQUEST. */
 bool kn_server_check_zone (const char *zone, GError **error);
 
+/* Whether what @user_metadata says about the guest (kn_server_properties()) can be. Errors (public): BAD_REQUEST. */
+bool kn_server_check_said (GHashTable *user_metadata, GError **error);
+
 /* The profile that a new server gets: what its metadata, flavor or image says, otherwise @fallback. Borrowed. */
 const char *kn_server_choose_profile (GHashTable *user_metadata, GHashTable *extra_specs,
                                       GHashTable *image_properties, const char *fallback);

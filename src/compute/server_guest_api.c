@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "base/util.h"
-#include "compute/clock_store.h"
 #include "compute/clock_api.h"
+#include "compute/clock_facts.h"
 #include "compute/clock_scene.h"
 #include "compute/facts.h"
 #include "compute/secure_boot.h"
@@ -15,6 +15,7 @@
 #include "virt/domain.h"
 
 #define MAX_BODY (64 * KIB)
+#define OFFSET "os_rtc_offset"
 
 static bool
 server_diagnostics (KnRequest *req, GError **error)
@@ -53,6 +54,8 @@ reply_properties (KnRequest *req, const KnServerCall *call, GError **error)
     g_autoptr (KnServer) server = kn_store_server_load (call->db, call->server->uuid, NULL, error);
     g_autoptr (GHashTable) system = NULL;
     g_autoptr (GHashTable) image = g_hash_table_new (g_str_hash, g_str_equal);
+    g_autoptr (KnClockRow) row = NULL;
+    g_autofree char *offset = NULL;
     g_autoptr (KnJw) w = kn_jw_new ();
     GHashTableIter iter;
     gpointer key, value;
@@ -66,6 +69,15 @@ reply_properties (KnRequest *req, const KnServerCall *call, GError **error)
     while (g_hash_table_iter_next (&iter, &key, &value))
         if (g_str_has_prefix (key, "image_"))
             g_hash_table_insert (image, (char *)key + strlen ("image_"), value);
+
+    row = kn_store_clock_load (call->db, server->uuid, error);
+    if (row == NULL)
+        return false;
+    offset = g_strdup_printf ("%" G_GINT64_FORMAT, row->offset_s);
+    if (row->has_offset)
+        g_hash_table_insert (image, (char *)OFFSET, offset);
+    else
+        g_hash_table_remove (image, OFFSET);
 
     /* The column counts, whatever the copied property says. */
     if (server->os_type != NULL)
@@ -133,14 +145,32 @@ check_properties (const json_t *properties, GError **error)
 }
 
 typedef struct {
+    KnCompute *compute;
     const char *id;
     const json_t *properties;
 } SetProperties;
+
+/* The guest's own setting is no copy of the image's: it changes with each write of the guest. */
+static bool
+set_offset (KnDb *db, const char *id, const char *value, GError **error)
+{
+    gint64 offset_s = 0;
+
+    if (!kn_store_meta_delete (db, KN_META_SYSTEM, id, "image_" OFFSET, NULL, error))
+        return false;
+    if (value == NULL || !kn_parse_int (value, G_MININT64, G_MAXINT64, &offset_s))
+        return kn_store_clock_forget (db, id, error);
+    return kn_store_clock_set_offset (db, id, offset_s, kn_time_now (), KN_CLOCK_SOURCE_USER,
+                                      error);
+}
 
 static bool
 set_property (KnDb *db, const char *id, const char *name, const char *value, GError **error)
 {
     g_autofree char *key = g_strconcat ("image_", name, NULL);
+
+    if (strcmp (name, OFFSET) == 0)
+        return set_offset (db, id, value, error);
     bool stored = value != NULL ? kn_store_meta_set (db, KN_META_SYSTEM, id, key, value, error)
                                 : kn_store_meta_delete (db, KN_META_SYSTEM, id, key, NULL, error);
 
@@ -152,6 +182,7 @@ static bool
 set_properties_txn (KnDb *db, gpointer data, GError **error)
 {
     const SetProperties *set = data;
+    g_autoptr (KnServer) server = NULL;
     const char *name;
     json_t *value;
 
@@ -159,7 +190,9 @@ set_properties_txn (KnDb *db, gpointer data, GError **error)
         if (!set_property (db, set->id, name, json_string_value (value), error))
             return false;
     }
-    return true;
+    server = kn_store_server_load (db, set->id, NULL, error);
+
+    return server != NULL && kn_server_clock_check (set->compute, db, server, error);
 }
 
 static bool
@@ -174,7 +207,7 @@ properties_set (KnRequest *req, GError **error)
         || !check_properties (spec.properties, error) || !kn_server_call_begin (&call, req, error)
         || !kn_server_call_check_lock (&call, req, error))
         return false;
-    set = (SetProperties){ call.server->uuid, spec.properties };
+    set = (SetProperties){ call.compute, call.server->uuid, spec.properties };
     if (spec.reboot == 1 ? !kn_server_begin_act (&call, req, KN_ACT_REBOOT_HARD, NULL,
                                                  set_properties_txn, &set, error)
                          : !kn_db_txn (call.db, set_properties_txn, &set, error))

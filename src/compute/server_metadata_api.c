@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "compute/clock_facts.h"
 #include "compute/server_api.h"
+#include "compute/server_create.h"
 
 #define MAX_BODY (64 * KIB)
 
@@ -53,8 +55,18 @@ metadata_list (KnRequest *req, GError **error)
     return kn_server_call_begin (&call, req, error) && reply_all (req, &call, error);
 }
 
+/* Metadata may choose the server's clock: what cannot be had at its next start is refused now. */
+static bool
+check_clock (KnCompute *compute, KnDb *db, const KnServer *server, GError **error)
+{
+    g_autoptr (KnServer) whole = kn_store_server_load (db, server->uuid, NULL, error);
+
+    return whole != NULL && kn_server_clock_check (compute, db, whole, error);
+}
+
 /* What a write leaves behind has to fit the quota, whatever was there before. */
 typedef struct {
+    KnCompute *compute;
     const KnServer *server;
     GHashTable *values;
     bool replace;
@@ -79,7 +91,19 @@ write_txn (KnDb *db, gpointer data, GError **error)
 
     return after != NULL
            && kn_server_check_metadata_count (db, write->server->project_id,
-                                              g_hash_table_size (after), error);
+                                              g_hash_table_size (after), error)
+           && check_clock (write->compute, db, write->server, error);
+}
+
+static GHashTable *
+read_values (const json_t *object, const char *where, GError **error)
+{
+    g_autoptr (GHashTable) values = NULL;
+
+    if (!kn_server_read_metadata (object, where, &values, error)
+        || !kn_server_check_said (values, error))
+        return NULL;
+    return g_steal_pointer (&values);
 }
 
 /* {"metadata": {…}} */
@@ -88,7 +112,6 @@ read_table (KnRequest *req, GError **error)
 {
     const json_t *body = kn_request_json (req, error);
     const json_t *object = body != NULL ? kn_json_unwrap (body, "metadata", error) : NULL;
-    GHashTable *values = NULL;
 
     if (object == NULL)
         return NULL;
@@ -96,7 +119,7 @@ read_table (KnRequest *req, GError **error)
         kn_error_public (error, KN_ERROR_BAD_REQUEST, "The body may only have 'metadata'.");
         return NULL;
     }
-    return kn_server_read_metadata (object, "metadata", &values, error) ? values : NULL;
+    return read_values (object, "metadata", error);
 }
 
 static bool
@@ -110,6 +133,7 @@ write_table (KnRequest *req, bool replace, GError **error)
         || !kn_server_call_check_lock (&call, req, error))
         return false;
     write.server = call.server;
+    write.compute = call.compute;
 
     return kn_db_txn (call.db, write_txn, &write, error) && reply_all (req, &call, error);
 }
@@ -153,7 +177,6 @@ read_item (KnRequest *req, GError **error)
 {
     const json_t *body = kn_request_json (req, error);
     const json_t *object = body != NULL ? kn_json_unwrap (body, "meta", error) : NULL;
-    GHashTable *values = NULL;
 
     if (object == NULL)
         return NULL;
@@ -163,7 +186,7 @@ read_item (KnRequest *req, GError **error)
                          "The body must be 'meta' with the one item that the URL names.");
         return NULL;
     }
-    return kn_server_read_metadata (object, "meta", &values, error) ? values : NULL;
+    return read_values (object, "meta", error);
 }
 
 static bool
@@ -178,6 +201,7 @@ metadata_set (KnRequest *req, GError **error)
         || !kn_server_call_check_lock (&call, req, error))
         return false;
     write.server = call.server;
+    write.compute = call.compute;
     if (!kn_db_txn (call.db, write_txn, &write, error))
         return false;
     reply_one (req, key, g_hash_table_lookup (values, key));
@@ -185,17 +209,33 @@ metadata_set (KnRequest *req, GError **error)
     return true;
 }
 
+typedef struct {
+    KnServerCall *call;
+    const char *key;
+    bool found;
+} Delete;
+
+static bool
+delete_txn (KnDb *db, gpointer data, GError **error)
+{
+    Delete *delete = data;
+    KnServerCall *call = delete->call;
+
+    return kn_store_meta_delete (db, KN_META_USER, call->server->uuid, delete->key, &delete->found,
+                                 error)
+           && check_clock (call->compute, db, call->server, error);
+}
+
 static bool
 metadata_delete (KnRequest *req, GError **error)
 {
     g_auto (KnServerCall) call = { 0 };
-    bool found;
+    Delete delete = { &call, kn_request_param (req, "key"), false };
 
     if (!kn_server_call_begin (&call, req, error) || !kn_server_call_check_lock (&call, req, error)
-        || !kn_store_meta_delete (call.db, KN_META_USER, call.server->uuid,
-                                  kn_request_param (req, "key"), &found, error))
+        || !kn_db_txn (call.db, delete_txn, &delete, error))
         return false;
-    if (!found)
+    if (!delete.found)
         return refuse_missing (error);
     kn_request_reply_empty (req, 204);
 

@@ -138,6 +138,12 @@ typedef struct {
 } KnGuestConfig;
 extern const KnGuestConfig kn_guest_config_default;
 
+/* What the project or the cloud says about clocks where server, image and flavor do not. */
+typedef struct {
+    const char *policy, *policy_by; /* for Windows only; "project os_clock_policy" */
+    const char *zone, *zone_by;
+} KnGuestClockDefaults;
+
 typedef struct {
     /* the instance row */
     gint64 id; /* names instance-%08x */
@@ -173,8 +179,15 @@ typedef struct {
     KnGuestHost host;
     KnGuestOs os;
     const KnGuestConfig *config;
-    bool has_rtc_offset; /* the guest has written its RTC: */
-    gint64 rtc_offset_s; /*   RTC minus UTC */
+
+    /* the clock */
+    bool has_rtc_offset;      /* the guest has written its RTC: */
+    gint64 rtc_offset_s;      /*   RTC minus UTC */
+    gint64 rtc_since_us;      /*   0: not known */
+    const char *rtc_set_by;   /*   "guest", "image", "user", "move" */
+    gint64 zone_offsets_s[2]; /* of the declared zone, standard and daylight */
+    guint n_zone_offsets;     /* 0: no zone is declared */
+    KnGuestClockDefaults clock_defaults;
 
     /* what stays as it was */
     const char *profile; /* "kilonova-1", "nova-26": the one that the instance was created with */

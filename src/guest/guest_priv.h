@@ -140,9 +140,6 @@ bool kn_decide_addresses (KnDraft *draft, GError **error);  /* addresses.c */
 
 /* ---- hints (hints.c, specs.c) ---- */
 
-/* How many letters have to be changed, added, dropped or swapped; G_MAXUINT for words of more than 63 bytes. */
-guint kn_word_distance (const char *a, const char *b);
-
 /* ---- what concepts tell each other ---- */
 
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */
@@ -153,6 +150,7 @@ bool kn_wants_windows_firmware (const KnDraft *draft);
 bool kn_wants_realtime (const KnDraft *draft);
 /* Whether the guest is to have no USB at all (usb.c). */
 bool kn_declines_usb (KnDraft *draft);
+void kn_decide_timers (KnDraft *draft); /* timers.c */
 void kn_decide_hyperv (KnDraft *draft, KnSaid hidden);
 bool kn_decide_pages (KnDraft *draft, GError **error);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "base/zone.h"
 #include "guest/cpus.h"
 
 #define LIST(...)                                                                                  \
@@ -176,7 +177,7 @@ is_allowed (const KnGuestProperty *row, const char *value)
     case KN_PROPERTY_PAGE:
         return looks_like_page (value);
     case KN_PROPERTY_ZONE:
-        return looks_like_zone (value);
+        return kn_windows_zone_find (value) || looks_like_zone (value);
     case KN_PROPERTY_TEXT:
     case KN_PROPERTY_N:
         break;
@@ -210,7 +211,7 @@ describe_allowed (const KnGuestProperty *row)
     case KN_PROPERTY_PAGE:
         return g_strdup ("small, large, any, or a size such as 2MB");
     case KN_PROPERTY_ZONE:
-        return g_strdup ("a zone name such as Asia/Shanghai");
+        return g_strdup ("a zone name such as Asia/Shanghai or China Standard Time");
     case KN_PROPERTY_TEXT:
     case KN_PROPERTY_N:
         break;

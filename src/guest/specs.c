@@ -2,6 +2,7 @@
 /* Extra specs of flavors: whether one may stand there, and what was probably meant by one that may not. */
 #include <string.h>
 
+#include "base/util.h"
 #include "guest/guest_priv.h"
 
 /* Seen in flavors; the first three are what Nova 26 itself takes for the limits' names (api/validation/extra_specs/hw.py). */

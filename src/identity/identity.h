@@ -32,3 +32,7 @@ bool kn_identity_bootstrap (KnIdentity *identity, const char *password, bool *ou
 /* Sets a user's password (kilonova passwd). Revokes the user's tokens. Errors: NOT_FOUND. */
 bool kn_identity_set_password (KnDb *db, const char *user_name, const char *domain,
                                const char *password, GError **error);
+
+/* The property @name of a project, as somebody has set it; *@out_value NULL: there is none, or no such project. Caller frees. */
+bool kn_identity_find_project_property (KnDb *db, const char *project_id, const char *name,
+                                        char **out_value, GError **error);

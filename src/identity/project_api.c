@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "identity/assignment_store.h"
 #include "identity/entity.h"
+#include "identity/project_properties.h"
 #include "identity/project_tags.h"
 
 #include <string.h>
@@ -36,7 +37,8 @@ project_prepare (KnRequest *req, KnEntity *entity, const KnEntity *old, GError *
 
     if (!old && !kn_entity_get (entity, "domain_id"))
         kn_entity_take (entity, "domain_id", g_strdup (domain));
-    return !tags || kn_project_tags_check (tags, error);
+    return (!tags || kn_project_tags_check (tags, error))
+           && kn_project_properties_check (entity->body, error);
 }
 
 /* A parent is the domain, or a project of the same domain that is not nested too deeply. */

@@ -2,7 +2,8 @@
 /* What is probably wrong with an image. */
 #include <string.h>
 
-#include "base/time.h"
+#include "base/error.h"
+#include "base/zone.h"
 #include "guest/plan.h"
 #include "image/image_priv.h"
 
@@ -58,16 +59,16 @@ static void
 add_zone_warning (GPtrArray *warnings, const KnImageRow *row)
 {
     const char *zone = g_hash_table_lookup (row->properties, "os_timezone");
+    g_autoptr (GError) error = NULL;
 
-    if (!zone || kn_time_zone_exists (zone))
+    if (!zone || kn_zone_check (zone, &error))
         return;
     KnImageWarning *warning = g_new0 (KnImageWarning, 1);
     *warning = (KnImageWarning){
         .property = g_strdup ("os_timezone"),
         .value = g_strdup (zone),
-        .message = g_strdup_printf ("There is no time zone '%s'; servers from this image are "
-                                    "refused.",
-                                    zone),
+        .message
+        = g_strdup_printf ("%s Servers from this image are refused.", kn_error_sentence (error)),
         .suggestion = g_strdup ("an IANA name such as os_timezone=Asia/Shanghai"),
     };
     g_ptr_array_add (warnings, warning);

@@ -16,7 +16,7 @@ from support.servers import Servers
 @pytest.fixture(scope="module")
 def world(make_cloud):
     """These guests do not listen to a request to shut down."""
-    world = Servers(make_cloud(real=True, arguments=("--compute-stop_timeout", "0")))
+    world = Servers(make_cloud(real=True, arguments=["--compute-stop-timeout", "0"]))
     world.net = world.network("clocks")
     yield world
     for server in world.admin.compute.get("/servers").ok(200)["servers"]:
