@@ -124,21 +124,30 @@ freeze (KnServerWork *work, bool *out_asked, GError **error)
     return true;
 }
 
+/* What an attempt that was cut off may have left: a guest that stands still, or whose file systems do. */
+static void
+let_go_on (KnServerWork *work)
+{
+    if (work->server->vm != KN_VM_ACTIVE)
+        return;
+    (void)kn_domain_resume (work->host, work->server->uuid, NULL);
+    (void)kn_domain_thaw (work->host, work->server->uuid, THAW_S, NULL);
+}
+
 static bool
-begin_copy (KnServerWork *work, const KnDiskCopy *copy, GError **error)
+begin_copy (KnServerWork *work, const KnDiskCopy *copy, bool *out_done, GError **error)
 {
     bool running = false, asked = false, begun;
 
-    /* Whatever an attempt that was cut off has left, a frozen guest first. */
     if (kn_job_attempt (work->job) > 1 || work->server->task == KN_TASK_IMAGE_SNAPSHOT
         || work->server->task == KN_TASK_IMAGE_PENDING_UPLOAD)
-        (void)kn_domain_thaw (work->host, work->server->uuid, THAW_S, NULL);
+        let_go_on (work);
     if (!kn_server_work_set_task (work, KN_TASK_IMAGE_SNAPSHOT, error)
         || !kn_disk_copy_prepare (work->host, copy, &running, error)
         || (running && !freeze (work, &asked, error)))
         return false;
     begun = kn_fault ("compute.snapshot.frozen", error)
-            && kn_disk_copy_begin (work->host, copy, error);
+            && kn_disk_copy_begin (work->host, copy, out_done, error);
     if (asked)
         thaw (work);
 
@@ -146,10 +155,10 @@ begin_copy (KnServerWork *work, const KnDiskCopy *copy, GError **error)
 }
 
 static bool
-wait_for_copy (KnServerWork *work, const KnDiskCopy *copy, GError **error)
+wait_for_copy (KnServerWork *work, const KnDiskCopy *copy, bool done, GError **error)
 {
     guint pause_ms = POLL_MIN_MS;
-    bool done = false, wanted = true;
+    bool wanted = true;
 
     while (!done) {
         if (!kn_disk_copy_poll (work->host, copy, pause_ms, &done, error)
@@ -167,7 +176,7 @@ step_copy (KnJob *job, gpointer data, GError **error)
 {
     g_auto (KnServerWork) work = { 0 };
     g_autofree char *disk = NULL, *name = NULL;
-    bool wanted;
+    bool wanted, done = false;
 
     if (!kn_server_work_begin (&work, job, data, error))
         return false;
@@ -181,8 +190,9 @@ step_copy (KnJob *job, gpointer data, GError **error)
     name = kn_server_snapshot_name (work.server);
     const KnDiskCopy copy = { .server = work.server->uuid, .disk = disk, .copy = name };
 
-    return begin_copy (&work, &copy, error) && kn_fault ("compute.snapshot.begun", error)
-           && wait_for_copy (&work, &copy, error) && kn_disk_copy_end (work.host, &copy, error);
+    return begin_copy (&work, &copy, &done, error) && kn_fault ("compute.snapshot.begun", error)
+           && wait_for_copy (&work, &copy, done, error)
+           && kn_disk_copy_end (work.host, &copy, error);
 }
 
 typedef struct {
@@ -355,7 +365,7 @@ undo (KnJob *job, gpointer data)
                 image_of (job), "why", why->message, NULL);
     g_clear_error (&why);
     if (kn_server_work_begin (&work, job, data, &why) && work.server != NULL) {
-        (void)kn_domain_thaw (work.host, work.server->uuid, THAW_S, NULL);
+        let_go_on (&work);
         (void)drop_copy (&work, &why);
     }
     if (why != NULL)

@@ -3,6 +3,7 @@
  * written to a volume that stands alone. The guest goes on meanwhile. */
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/id.h"
 #include "virt/domain.h"
 #include "virt/virt_priv.h"
@@ -12,6 +13,10 @@
 /* How long a job that was told to end may take. */
 #define ABORT_WAIT_MS 20000
 #define ABORT_LOOK_MS 100
+
+/* A guest stands still while the job begins, and for as long as this when the whole job takes no longer. */
+#define STILL_MAX_MS 100
+#define STILL_LOOK_MS 5
 
 #define READER_PREFIX "kilonova-copy-"
 #define READER_MIB 16
@@ -318,28 +323,6 @@ kn_disk_copy_prepare (KnVirtHost *host, const KnDiskCopy *copy, bool *out_runnin
                               NULL, error);
 }
 
-bool
-kn_disk_copy_begin (KnVirtHost *host, const KnDiskCopy *copy, GError **error)
-{
-    g_autofree char *from = kn_volume_path (host, KN_POOL_INSTANCES, copy->disk);
-    g_autofree char *to = kn_volume_path (host, KN_POOL_INSTANCES, copy->copy);
-    g_autofree char *text = g_strconcat (from, "\n", to, NULL);
-    g_autofree char *copier = NULL;
-    bool test = false, own = false, running = false;
-
-    if (!is_test_host (host, &test, error))
-        return false;
-    if (test)
-        return true;
-    copier = find_copier (host, copy, &own, &running, error);
-
-    return copier
-           && kn_monitor_run (
-               host, copier,
-               &(KnMonitorSpec){ .work = begin_job, .text = text, .timeout_ms = TIMEOUT_MS }, NULL,
-               error);
-}
-
 /* What the job's state means. */
 static bool
 judge (const JobState *state, bool *out_done, GError **error)
@@ -361,30 +344,18 @@ judge (const JobState *state, bool *out_done, GError **error)
     return false;
 }
 
-bool
-kn_disk_copy_poll (KnVirtHost *host, const KnDiskCopy *copy, guint pause_ms, bool *out_done,
-                   GError **error)
+/* Whether the job of @copier is over, well or not. */
+static bool
+look (KnVirtHost *host, const char *copier, bool *out_done, GError **error)
 {
-    bool test = false, own = false, running = false;
     gpointer result = NULL;
     GError *failed = NULL;
 
-    if (!is_test_host (host, &test, error))
-        return false;
-    *out_done = test;
-    if (test)
-        return true;
-    wait_a_while (host, pause_ms);
-    g_autofree char *copier = find_copier (host, copy, &own, &running, error);
-
-    if (!copier)
-        return false;
-    bool asked = kn_monitor_run (host, copier,
-                                 &(KnMonitorSpec){ .work = look_at_job,
-                                                   .timeout_ms = TIMEOUT_MS,
-                                                   .free_result = job_state_free },
-                                 &result, &failed);
-    if (asked) {
+    if (kn_monitor_run (host, copier,
+                        &(KnMonitorSpec){ .work = look_at_job,
+                                          .timeout_ms = TIMEOUT_MS,
+                                          .free_result = job_state_free },
+                        &result, &failed)) {
         bool good = judge (result, out_done, error);
 
         job_state_free (result);
@@ -400,4 +371,59 @@ kn_disk_copy_poll (KnVirtHost *host, const KnDiskCopy *copy, guint pause_ms, boo
     }
     g_propagate_error (error, failed);
     return false;
+}
+
+static bool
+begin_and_wait_a_little (KnVirtHost *host, const char *copier, const char *paths, bool *out_done,
+                         GError **error)
+{
+    gint64 until_us = g_get_monotonic_time () + STILL_MAX_MS * G_TIME_SPAN_MILLISECOND;
+
+    if (!kn_monitor_run (
+            host, copier,
+            &(KnMonitorSpec){ .work = begin_job, .text = paths, .timeout_ms = TIMEOUT_MS }, NULL,
+            error)
+        || !kn_fault ("virt.copy.held", error))
+        return false;
+    while (!*out_done && g_get_monotonic_time () < until_us) {
+        wait_a_while (host, STILL_LOOK_MS);
+        if (!look (host, copier, out_done, error))
+            return false;
+    }
+    return true;
+}
+
+bool
+kn_disk_copy_begin (KnVirtHost *host, const KnDiskCopy *copy, bool *out_done, GError **error)
+{
+    g_autofree char *from = kn_volume_path (host, KN_POOL_INSTANCES, copy->disk);
+    g_autofree char *to = kn_volume_path (host, KN_POOL_INSTANCES, copy->copy);
+    g_autofree char *paths = g_strconcat (from, "\n", to, NULL);
+    g_autofree char *copier = NULL;
+    bool test = false, own = false, running = false, begun;
+
+    if (!is_test_host (host, &test, error))
+        return false;
+    *out_done = test;
+    if (test)
+        return true;
+    copier = find_copier (host, copy, &own, &running, error);
+    if (!copier || (running && !kn_domain_suspend (host, copier, error)))
+        return false;
+    begun = begin_and_wait_a_little (host, copier, paths, out_done, error);
+
+    /* The first error counts; a guest that does not go on is one, too. */
+    return (!running || kn_domain_resume (host, copier, begun ? error : NULL)) && begun;
+}
+
+bool
+kn_disk_copy_poll (KnVirtHost *host, const KnDiskCopy *copy, guint pause_ms, bool *out_done,
+                   GError **error)
+{
+    bool own = false, running = false;
+
+    wait_a_while (host, pause_ms);
+    g_autofree char *copier = find_copier (host, copy, &own, &running, error);
+
+    return copier && look (host, copier, out_done, error);
 }

@@ -102,8 +102,11 @@ typedef struct {
  * guest runs, and so may be frozen. Errors: CONFLICT: somebody else is making a backup of the server. */
 bool kn_disk_copy_prepare (KnVirtHost *host, const KnDiskCopy *copy, bool *out_running,
                            GError **error);
-/* The moment that counts: from here on the guest may go on. */
-bool kn_disk_copy_begin (KnVirtHost *host, const KnDiskCopy *copy, GError **error);
+/* The moment that counts: from here on the guest may go on. One that runs stands still for this call, 0.1 s at most after the job
+ * has begun: QEMU 7.2 may die (qemu_mutex_unlock_impl: Operation not permitted) when a guest resets its disk controller, as
+ * firmware does, while the monitor sets up or ends a job on the disk. Whoever is killed in between leaves it paused.
+ * @out_done: the copy is whole already. */
+bool kn_disk_copy_begin (KnVirtHost *host, const KnDiskCopy *copy, bool *out_done, GError **error);
 /* Looks after @pause_ms, or sooner when the host has news. Errors: UNAVAILABLE: the guest was powered on or off meanwhile, or
  * libvirt was restarted: try again from the start. */
 bool kn_disk_copy_poll (KnVirtHost *host, const KnDiskCopy *copy, guint pause_ms, bool *out_done,
