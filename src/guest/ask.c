@@ -294,3 +294,20 @@ kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error)
     *out_said = first.text ? first : flavor_first ? image : flavor;
     return true;
 }
+
+bool
+kn_pick_later (KnDraft *draft, const char *name, KnSaid *out_said, GError **error)
+{
+    *out_said = (KnSaid){ NULL, NULL };
+    if (!draft->profile->beyond_26)
+        return true;
+    if (!kn_pick (draft, name, out_said, error))
+        return false;
+    g_autofree char *allowed = NULL;
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    if (!out_said->text || kn_guest_property_allows (row, out_said->text, &allowed))
+        return true;
+    kn_guest_fail (error, "api/InvalidRequest", "%s is '%.200s'; allowed is %s.", out_said->source,
+                   out_said->text, allowed);
+    return false;
+}

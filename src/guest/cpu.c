@@ -113,10 +113,8 @@ static bool
 decide_address_width (KnDraft *draft, GError **error)
 {
     KnSaid mode, bits;
-    if (!draft->profile->beyond_26)
-        return true;
-    if (!kn_pick (draft, "hw_maxphysaddr_mode", &mode, error)
-        || !kn_pick (draft, "hw_maxphysaddr_bits", &bits, error))
+    if (!kn_pick_later (draft, "hw_maxphysaddr_mode", &mode, error)
+        || !kn_pick_later (draft, "hw_maxphysaddr_bits", &bits, error))
         return false;
     if (!mode.text && !bits.text)
         return true;

@@ -506,9 +506,7 @@ static bool
 decide_sound (KnDraft *draft, GError **error)
 {
     KnSaid said;
-    if (!draft->profile->beyond_26)
-        return true;
-    if (!kn_pick (draft, "hw_sound_model", &said, error))
+    if (!kn_pick_later (draft, "hw_sound_model", &said, error))
         return false;
     if (!said.text)
         return true;

@@ -76,6 +76,9 @@ KnSaid kn_property (const KnDraft *draft, const char *name);
 KnSaid kn_spec (const KnDraft *draft, const char *name);
 /* One of both by the row's rule of who wins. Errors: the row's conflict. */
 bool kn_pick (KnDraft *draft, const char *name, KnSaid *out_said, GError **error);
+/* The same for a property newer than Nova 26.2: nothing in nova-26, and the row has to allow what was said. Errors: also
+ * api/InvalidRequest. */
+bool kn_pick_later (KnDraft *draft, const char *name, KnSaid *out_said, GError **error);
 bool kn_true (KnSaid said);
 bool kn_is (KnSaid said, const char *value);
 /* Whether the host's libvirt and QEMU are at least of these versions (4.7.0 is 4007000); an unknown one is. */

@@ -50,10 +50,7 @@ kn_encryption_check (KnDraft *draft, bool *out_wanted, GError **error)
 static bool
 choose_encryption_model (KnDraft *draft, bool wanted, KnSaid *out_said, GError **error)
 {
-    *out_said = (KnSaid){ NULL, NULL };
-    if (!draft->profile->beyond_26)
-        return true;
-    if (!kn_pick (draft, "hw_mem_encryption_model", out_said, error))
+    if (!kn_pick_later (draft, "hw_mem_encryption_model", out_said, error))
         return false;
     if (out_said->text && !wanted) {
         kn_guest_fail (error, "api/InvalidRequest",

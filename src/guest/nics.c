@@ -212,9 +212,7 @@ say_packed (const Wiring *w, GError **error)
 {
     KnDraft *draft = w->draft;
     KnSaid said;
-    if (!draft->profile->beyond_26)
-        return true;
-    if (!kn_pick (draft, "hw_virtio_packed_ring", &said, error)
+    if (!kn_pick_later (draft, "hw_virtio_packed_ring", &said, error)
         || !check_virtio_wish (w, said, error))
         return false;
     if (!kn_true (said))

@@ -14,26 +14,11 @@ static const KnRule rule_none
 static const KnRule rule_redirected
     = { "devices.usb-redirected", "Devices at the viewer's end can be plugged into these ports." };
 
-static bool
-choose_model (KnDraft *draft, KnSaid *out_said, GError **error)
-{
-    *out_said = (KnSaid){ NULL, NULL };
-    return !draft->profile->beyond_26 || kn_pick (draft, "hw_usb_model", out_said, error);
-}
-
-static bool
-choose_ports (KnDraft *draft, KnSaid *out_said, GError **error)
-{
-    *out_said = (KnSaid){ NULL, NULL };
-    return !draft->profile->beyond_26
-           || kn_pick (draft, "hw_redirected_usb_ports", out_said, error);
-}
-
 bool
 kn_declines_usb (KnDraft *draft)
 {
     KnSaid said;
-    return choose_model (draft, &said, NULL) && kn_is (said, "none");
+    return kn_pick_later (draft, "hw_usb_model", &said, NULL) && kn_is (said, "none");
 }
 
 /* What was asked for by name and needs USB; NULL: nothing. */
@@ -41,7 +26,7 @@ static const char *
 find_need (KnDraft *draft, KnSaid ports)
 {
     KnSaid sound = { NULL, NULL };
-    (void)kn_pick (draft, "hw_sound_model", &sound, NULL);
+    (void)kn_pick_later (draft, "hw_sound_model", &sound, NULL);
     const KnSaid said[] = { kn_property (draft, "hw_input_bus"), kn_property (draft, "hw_disk_bus"),
                             kn_property (draft, "hw_cdrom_bus"), sound };
     for (gsize i = 0; i < G_N_ELEMENTS (said); i++)
@@ -56,7 +41,8 @@ static bool
 check_usb (KnDraft *draft, GError **error)
 {
     KnSaid model, ports;
-    if (!choose_model (draft, &model, error) || !choose_ports (draft, &ports, error))
+    if (!kn_pick_later (draft, "hw_usb_model", &model, error)
+        || !kn_pick_later (draft, "hw_redirected_usb_ports", &ports, error))
         return false;
     const char *need = kn_is (model, "none") ? find_need (draft, ports) : NULL;
     if (need) {
@@ -116,11 +102,10 @@ decide_redirected (KnDraft *draft, KnSaid ports)
 bool
 kn_decide_usb (KnDraft *draft, GError **error)
 {
-    KnSaid said, ports, sound = { NULL, NULL };
-    if (!check_usb (draft, error) || !choose_model (draft, &said, error)
-        || !choose_ports (draft, &ports, error))
-        return false;
-    if (draft->profile->beyond_26 && !kn_pick (draft, "hw_sound_model", &sound, error))
+    KnSaid said, ports, sound;
+    if (!check_usb (draft, error) || !kn_pick_later (draft, "hw_usb_model", &said, error)
+        || !kn_pick_later (draft, "hw_redirected_usb_ports", &ports, error)
+        || !kn_pick_later (draft, "hw_sound_model", &sound, error))
         return false;
     bool needed = draft->input_on_usb || kn_has_disk_on (draft, "usb")
                   || g_str_has_prefix (draft->arch, "ppc") || kn_number (ports) > 0
