@@ -6,6 +6,7 @@
 #include "compute/clock.h"
 #include "compute/clock_api.h"
 #include "compute/clock_scene.h"
+#include "compute/config_drive.h"
 #include "compute/discovery.h"
 #include "compute/events.h"
 #include "compute/findings.h"
@@ -90,8 +91,13 @@ watch_hosts (gpointer data)
 KnCompute *
 kn_compute_new (const KnComputeOptions *options, GError **error)
 {
-    g_autoptr (KnCompute) compute = g_new0 (KnCompute, 1);
+    g_autoptr (KnCompute) compute = NULL;
 
+    if (!kn_config_drive_check_kms_host (kn_config_string (options->config, "compute.kms_host"),
+                                         error))
+        return NULL;
+
+    compute = g_new0 (KnCompute, 1);
     g_mutex_init (&compute->reconciling);
     compute->clock_news = kn_clock_news_new ();
     g_mutex_init (&compute->host_clock_lock);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/util.h"
 #include "json/write.h"
 #include "network/network.h"
 
@@ -22,6 +23,22 @@
 
 /* Guests look for a version that they know; all of them read the same files. */
 static const char *const versions[] = { "2012-08-10", "2018-08-27", "2020-10-14", "latest" };
+
+bool
+kn_config_drive_check_kms_host (const char *text, GError **error)
+{
+    const char *colon = strchr (text, ':');
+    gsize host_len = colon != NULL ? (gsize)(colon - text) : strlen (text);
+    gsize fits = strspn (text, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-_");
+    gint64 port;
+
+    if (fits == host_len && (colon == NULL || host_len > 0)
+        && (colon == NULL || kn_parse_int (colon + 1, 1, G_MAXUINT16, &port)))
+        return true;
+    kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                  "option [compute] kms_host: '%s' is not HOST or HOST:PORT", text);
+    return false;
+}
 
 static void
 write_keys (KnJw *w, const KnConfigDrive *d)

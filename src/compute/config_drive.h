@@ -18,6 +18,9 @@ typedef struct {
     const GPtrArray *ports;                       /* of KnPort */
 } KnConfigDrive;
 
+/* Whether @text is empty or HOST[:PORT], as cloudbase-init splits it at colons. Errors: BAD_REQUEST. */
+bool kn_config_drive_check_kms_host (const char *text, GError **error);
+
 /* The bytes of the image. NULL on error. Unref the result. */
 GBytes *kn_config_drive_new (const KnConfigDrive *drive, GError **error);
 

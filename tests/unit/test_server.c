@@ -348,6 +348,23 @@ read_image (GBytes *bytes)
 }
 
 static void
+test_kms_host (void)
+{
+    static const char *const good[] = { "", "kms", "kms.example.org:1688", "10.0.0.7" };
+    static const char *const bad[]
+        = { "kms:", ":1688", "kms:x", "a:1:2", "fd00::7", "k ms", "kms:70000" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (good); i++)
+        g_assert_true (kn_config_drive_check_kms_host (good[i], NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS (bad); i++) {
+        g_autoptr (GError) error = NULL;
+
+        g_assert_false (kn_config_drive_check_kms_host (bad[i], &error));
+        g_assert_nonnull (strstr (error->message, bad[i]));
+    }
+}
+
+static void
 test_config_drive (void)
 {
     g_autoptr (GPtrArray) ports = make_ports ();
@@ -429,6 +446,7 @@ main (int argc, char **argv)
     g_test_add_func ("/server/table", test_table);
     g_test_add_func ("/server/spec", test_spec);
     g_test_add_func ("/server/zone", test_zone);
+    g_test_add_func ("/server/kms-host", test_kms_host);
     g_test_add_func ("/server/config-drive", test_config_drive);
 
     return g_test_run ();
