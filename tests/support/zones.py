@@ -122,7 +122,7 @@ def tolerance():
 
 
 def wait_offset(clock, read, expected, what, seconds=20, extra=0):
-    """Waits until the RTC that @read() tells (a console's text) is @expected seconds ahead of @clock."""
+    """Waits until the RTC that @read() tells (a console's text) is @expected seconds ahead of @clock. Returns the offset, measured."""
     last = [None]
 
     def check():
@@ -134,3 +134,4 @@ def wait_offset(clock, read, expected, what, seconds=20, extra=0):
     except AssertionError:
         raise AssertionError("%s: the RTC is %s s ahead of UTC instead of %d" % (
             what, "no" if last[0] is None else round(last[0], 1), expected)) from None
+    return last[0]
