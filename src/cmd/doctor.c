@@ -52,17 +52,8 @@ static json_t *
 audit_own (const KnDoctorArgs *args, const char *cloud, GError **error)
 {
     g_autoptr (KnClient) client = kn_client_new (cloud, error);
-    g_autofree char *id
-        = client && args->server ? kn_client_load_server_id (client, args->server, error) : NULL;
-    json_t *audit = NULL;
 
-    if (!client || (args->server && !id))
-        return NULL;
-    g_autofree char *path
-        = g_strdup_printf ("/kilonova-findings?%s%s&%s%s", args->rule ? "rule=" : "",
-                           args->rule ? args->rule->name : "", id ? "server=" : "", id ? id : "");
-    (void)kn_client_call (client, "GET", "compute", path, NULL, &audit, error);
-    return audit;
+    return client ? kn_doctor_args_ask (args, client, error) : NULL;
 }
 
 static json_t *

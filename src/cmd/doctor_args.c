@@ -87,3 +87,19 @@ kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, GError **e
     kn_fleet_identify (fleet);
     return g_steal_pointer (&fleet);
 }
+
+json_t *
+kn_doctor_args_ask (const KnDoctorArgs *args, KnClient *client, GError **error)
+{
+    g_autofree char *id
+        = args->server ? kn_client_load_server_id (client, args->server, error) : NULL;
+    json_t *audit = NULL;
+
+    if (args->server && !id)
+        return NULL;
+    g_autofree char *path
+        = g_strdup_printf ("/kilonova-findings?%s%s&%s%s", args->rule ? "rule=" : "",
+                           args->rule ? args->rule->name : "", id ? "server=" : "", id ? id : "");
+    (void)kn_client_call (client, "GET", "compute", path, NULL, &audit, error);
+    return audit;
+}

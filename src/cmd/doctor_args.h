@@ -2,6 +2,7 @@
 /* What the commands doctor and repair are told in the same words: whose guests, which rule, which server. */
 #pragma once
 
+#include "cmd/client.h"
 #include "doctor/finding.h"
 #include "virt/survey.h"
 
@@ -21,3 +22,6 @@ bool kn_doctor_args_check (const KnDoctorArgs *args, GError **error);
 /* All guests of the hosts. @surveys (char* -> KnSurvey*, owning): takes the connections, opened for change; NULL: they are read
  * only and closed. */
 KnFleet *kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, GError **error);
+
+/* The audit that a cloud makes of its own servers, as JSON; json_decref. */
+json_t *kn_doctor_args_ask (const KnDoctorArgs *args, KnClient *client, GError **error);

@@ -9,15 +9,14 @@
 #include "base/util.h"
 #include "cmd/args.h"
 #include "cmd/cmd.h"
-#include "cmd/doctor_args.h"
+#include "cmd/repair_priv.h"
 #include "cmd/webhook.h"
-#include "doctor/repair_run.h"
 #include "doctor/source.h"
-#include "doctor/window.h"
 #include "json/write.h"
 
 #define USAGE                                                                                      \
-    "[--plan | --apply] --libvirt URI [--libvirt URI…] [--zone AREA/CITY]\n"                     \
+    "[--plan | --apply] --own [--os-cloud NAME] | --libvirt URI [--libvirt URI…] [--zone "       \
+    "AREA/CITY]\n"                                                                                 \
     "           --all | --server NAME|ID | --rule RULE\n"                                          \
     "           [--at-next-stop | --now | --window 'Sat 02:00-05:00'] [--grace SECONDS]\n"         \
     "           [--max-parallel N] [--webhook URL] [--cloud-guests] [--journal FOLDER]\n"          \
@@ -25,18 +24,6 @@
 
 #define GRACE_S 120
 #define JOURNAL_ROOT "/var/lib/kilonova/repairs"
-
-enum { DONE = 0, LEFT = 1, FAILED = 2 };
-
-typedef struct {
-    KnDoctorArgs doctor;
-    bool plan, apply, all, now, at_next_stop, cloud_guests, list;
-    const char *resume, *undo, *webhook, *journal;
-    bool has_window;
-    KnWindow window;
-    gint64 grace_s, max_parallel;
-    guint n_failed, n_done, n_staged; /* as reported */
-} Options;
 
 /* ---- the command line ---- */
 
@@ -57,7 +44,7 @@ take_number (int *argc, char **argv, const char *name, gint64 min, gint64 max, g
 }
 
 static bool
-take_texts (int *argc, char **argv, Options *options, GError **error)
+take_texts (int *argc, char **argv, KnRepairOptions *options, GError **error)
 {
     const char *window = NULL;
 
@@ -66,6 +53,7 @@ take_texts (int *argc, char **argv, Options *options, GError **error)
         || !kn_args_take (argc, argv, "--undo", &options->undo, error)
         || !kn_args_take (argc, argv, "--webhook", &options->webhook, error)
         || !kn_args_take (argc, argv, "--journal", &options->journal, error)
+        || !kn_args_take (argc, argv, "--os-cloud", &options->cloud, error)
         || !kn_args_take (argc, argv, "--window", &window, error)
         || !take_number (argc, argv, "--grace", 0, 3600, &options->grace_s, error)
         || !take_number (argc, argv, "--max-parallel", 1, 64, &options->max_parallel, error))
@@ -75,12 +63,13 @@ take_texts (int *argc, char **argv, Options *options, GError **error)
 }
 
 static void
-take_flags (int *argc, char **argv, Options *options)
+take_flags (int *argc, char **argv, KnRepairOptions *options)
 {
     const struct {
         const char *name;
         bool *flag;
     } flags[] = {
+        { "--own", &options->own },
         { "--plan", &options->plan },
         { "--apply", &options->apply },
         { "--all", &options->all },
@@ -95,7 +84,7 @@ take_flags (int *argc, char **argv, Options *options)
 }
 
 static bool
-check_options (const Options *options, GError **error)
+check_options (const KnRepairOptions *options, GError **error)
 {
     int what = options->plan + options->apply + options->list + (options->resume != NULL)
                + (options->undo != NULL);
@@ -109,7 +98,11 @@ check_options (const Options *options, GError **error)
     }
     if (options->resume || options->undo || options->list)
         return true;
-    if (!kn_doctor_args_check (&options->doctor, error))
+    if (options->own && (options->doctor.uris->len > 0 || options->doctor.zone)) {
+        kn_error_set (error, KN_ERROR_BAD_REQUEST, "--own goes with neither --libvirt nor --zone");
+        return false;
+    }
+    if (!options->own && !kn_doctor_args_check (&options->doctor, error))
         return false;
     if (options->all || options->doctor.server || options->doctor.rule)
         return true;
@@ -118,7 +111,7 @@ check_options (const Options *options, GError **error)
 }
 
 static bool
-take_options (int *argc, char **argv, Options *options, GError **error)
+take_options (int *argc, char **argv, KnRepairOptions *options, GError **error)
 {
     take_flags (argc, argv, options);
     if (!take_texts (argc, argv, options, error) || !kn_args_check (*argc, argv, 0, 0, error))
@@ -127,8 +120,8 @@ take_options (int *argc, char **argv, Options *options, GError **error)
 }
 
 /* Root keeps repairs beside the cloud's data, others in their own state folder. Caller frees. */
-static char *
-journal_folder (const Options *options)
+char *
+kn_repair_folder (const KnRepairOptions *options)
 {
     if (options->journal)
         return g_strdup (options->journal);
@@ -139,10 +132,10 @@ journal_folder (const Options *options)
 
 /* ---- what the run asks and tells ---- */
 
-static bool
-post_notice (const KnRepairEntry *entry, gpointer data, GError **error)
+bool
+kn_repair_post_notice (const KnRepairEntry *entry, gpointer data, GError **error)
 {
-    const Options *options = data;
+    const KnRepairOptions *options = data;
     g_autoptr (KnJw) w = kn_jw_new ();
 
     if (!options->webhook)
@@ -163,19 +156,19 @@ post_notice (const KnRepairEntry *entry, gpointer data, GError **error)
     return kn_webhook_post (options->webhook, body, error);
 }
 
-static bool
-is_open (gpointer data)
+bool
+kn_repair_is_open (gpointer data)
 {
-    const Options *options = data;
+    const KnRepairOptions *options = data;
     g_autoptr (GDateTime) now = g_date_time_new_now_local ();
 
     return !options->has_window || kn_window_is_open (&options->window, now);
 }
 
-static void
-print_entry (const KnRepairEntry *entry, gpointer data)
+void
+kn_repair_print_entry (const KnRepairEntry *entry, gpointer data)
 {
-    Options *options = data;
+    KnRepairOptions *options = data;
     bool waits = entry->step == KN_REPAIR_DEFINED && entry->restart;
 
     options->n_failed += entry->step == KN_REPAIR_FAILED || entry->why;
@@ -195,10 +188,10 @@ print_entry (const KnRepairEntry *entry, gpointer data)
 }
 
 /* Definitions are changed at once, since they act at a start only; restarts wait for the window. */
-static void
-wait_for_window (gpointer data)
+void
+kn_repair_wait (gpointer data)
 {
-    const Options *options = data;
+    const KnRepairOptions *options = data;
     g_autoptr (GDateTime) now = g_date_time_new_now_local ();
     gint64 wait_s = options->has_window ? kn_window_wait_s (&options->window, now) : 0;
 
@@ -215,16 +208,16 @@ wait_for_window (gpointer data)
 }
 
 static KnRepairRun
-make_run (Options *options)
+make_run (KnRepairOptions *options)
 {
     return (KnRepairRun){ .zone = options->doctor.zone,
                           .restart = options->now || options->has_window,
                           .grace_s = (guint)options->grace_s,
                           .max_parallel = (guint)options->max_parallel,
-                          .notice = post_notice,
-                          .before_restarts = wait_for_window,
-                          .may_restart = is_open,
-                          .report = print_entry,
+                          .notice = kn_repair_post_notice,
+                          .before_restarts = kn_repair_wait,
+                          .may_restart = kn_repair_is_open,
+                          .report = kn_repair_print_entry,
                           .data = options };
 }
 
@@ -236,30 +229,36 @@ new_surveys (void)
 
 /* ---- the verbs ---- */
 
-static int
-finish (const Options *options, const char *id)
+int
+kn_repair_finish (const KnRepairOptions *options, const char *id)
 {
+    if (options->undo) {
+        (void)printf ("repair %s: %u undone, %u not; guests that run keep what they run with until "
+                      "they are stopped and started\n",
+                      id, options->n_done, options->n_failed);
+        return options->n_failed > 0 ? KN_REPAIR_EXIT_LEFT : KN_REPAIR_EXIT_DONE;
+    }
     (void)printf ("repair %s: %u done, of which %u act at the next stop and start; %u not done\n",
                   id, options->n_done, options->n_staged, options->n_failed);
     if (options->n_done > 0)
         (void)printf ("undo it with: kilonova repair --undo %s\n", id);
-    return options->n_failed > 0 ? LEFT : DONE;
+    return options->n_failed > 0 ? KN_REPAIR_EXIT_LEFT : KN_REPAIR_EXIT_DONE;
 }
 
 static int
-apply (Options *options, GHashTable *surveys, const GPtrArray *items, GError **error)
+apply (KnRepairOptions *options, GHashTable *surveys, const GPtrArray *items, GError **error)
 {
-    g_autofree char *folder = journal_folder (options);
+    g_autofree char *folder = kn_repair_folder (options);
     g_autoptr (KnRepairJournal) journal = kn_repair_journal_new (folder, error);
     KnRepairRun run = make_run (options);
 
     if (!journal)
-        return FAILED;
+        return KN_REPAIR_EXIT_ERROR;
     (void)printf ("repair %s\n", kn_repair_journal_id (journal));
     (void)fflush (stdout);
     if (!kn_repair_apply (journal, surveys, items, &run, error))
-        return FAILED;
-    return finish (options, kn_repair_journal_id (journal));
+        return KN_REPAIR_EXIT_ERROR;
+    return kn_repair_finish (options, kn_repair_journal_id (journal));
 }
 
 static guint
@@ -273,14 +272,14 @@ count_doable (const GPtrArray *items)
 }
 
 static int
-plan_or_apply (Options *options, GError **error)
+plan_or_apply (KnRepairOptions *options, GError **error)
 {
     const KnRepairWish wish = { options->doctor.server, options->cloud_guests };
     g_autoptr (GHashTable) surveys = new_surveys ();
     g_autoptr (KnFleet) fleet = kn_doctor_args_gather (&options->doctor, surveys, error);
 
     if (!fleet)
-        return FAILED;
+        return KN_REPAIR_EXIT_ERROR;
     g_autoptr (GPtrArray) findings = kn_doctor_examine (fleet, options->doctor.rule);
     g_autoptr (GPtrArray) items = kn_repair_plan (fleet, findings, &wish);
     g_autofree char *plan = kn_repair_format_plan (items);
@@ -291,7 +290,7 @@ plan_or_apply (Options *options, GError **error)
     (void)fputs (by_hand, stdout);
     if (n == 0) {
         (void)puts ("nothing that this command can repair");
-        return DONE;
+        return KN_REPAIR_EXIT_DONE;
     }
     if (options->apply)
         return apply (options, surveys, items, error);
@@ -299,7 +298,7 @@ plan_or_apply (Options *options, GError **error)
                   options->now          ? ", and restart those that run"
                   : options->has_window ? ", and restart those that run in the window"
                                         : " (it acts at each guest's next stop and start)");
-    return DONE;
+    return KN_REPAIR_EXIT_DONE;
 }
 
 static bool
@@ -319,35 +318,38 @@ open_surveys (const GPtrArray *entries, GHashTable *surveys, GError **error)
     return true;
 }
 
+static bool
+is_own (const GPtrArray *entries)
+{
+    return entries->len > 0
+           && strcmp (((const KnRepairEntry *)entries->pdata[0])->uri, KN_REPAIR_OWN) == 0;
+}
+
 static int
-go_back_or_on (Options *options, GError **error)
+go_back_or_on (KnRepairOptions *options, GError **error)
 {
     const char *id = options->undo ? options->undo : options->resume;
-    g_autofree char *folder = journal_folder (options);
+    g_autofree char *folder = kn_repair_folder (options);
     g_autoptr (KnRepairJournal) journal = kn_repair_journal_open (folder, id, error);
     g_autoptr (GPtrArray) entries = journal ? kn_repair_journal_list (journal, error) : NULL;
     g_autoptr (GHashTable) surveys = new_surveys ();
     KnRepairRun run = make_run (options);
 
+    if (entries && is_own (entries))
+        return kn_repair_own_again (options, journal, entries, error);
     if (!entries || !open_surveys (entries, surveys, error))
-        return FAILED;
+        return KN_REPAIR_EXIT_ERROR;
     bool done = options->undo ? kn_repair_undo (journal, surveys, &run, error)
                               : kn_repair_resume (journal, surveys, &run, error);
     if (!done)
-        return FAILED;
-    if (options->resume)
-        return finish (options, id);
-    (void)printf (
-        "repair %s: %u undone, %u not; guests that run keep what they run with until they "
-        "are stopped and started\n",
-        id, options->n_done, options->n_failed);
-    return options->n_failed > 0 ? LEFT : DONE;
+        return KN_REPAIR_EXIT_ERROR;
+    return kn_repair_finish (options, id);
 }
 
 static int
-print_list (const Options *options, GError **error)
+print_list (const KnRepairOptions *options, GError **error)
 {
-    g_autofree char *folder = journal_folder (options);
+    g_autofree char *folder = kn_repair_folder (options);
     g_auto (GStrv) ids = kn_repair_journal_ids (folder);
 
     for (gsize i = 0; ids[i]; i++) {
@@ -361,7 +363,7 @@ print_list (const Options *options, GError **error)
             continue;
         }
         if (!entries)
-            return FAILED;
+            return KN_REPAIR_EXIT_ERROR;
         for (guint e = 0; e < entries->len; e++)
             counts[((const KnRepairEntry *)entries->pdata[e])->step]++;
         for (KnRepairStep s = 0; s < KN_REPAIR_STEP_N; s++)
@@ -369,13 +371,13 @@ print_list (const Options *options, GError **error)
                 (void)printf (" %u %s", counts[s], kn_repair_step_name (s));
         (void)putchar ('\n');
     }
-    return DONE;
+    return KN_REPAIR_EXIT_DONE;
 }
 
 int
 kn_cmd_repair (int argc, char **argv)
 {
-    Options options = { .grace_s = GRACE_S, .max_parallel = 1 };
+    KnRepairOptions options = { .grace_s = GRACE_S, .max_parallel = 1 };
     g_autoptr (GError) error = NULL;
     int status;
 
@@ -388,7 +390,7 @@ kn_cmd_repair (int argc, char **argv)
     else if (options.resume || options.undo)
         status = go_back_or_on (&options, &error);
     else
-        status = plan_or_apply (&options, &error);
+        status = options.own ? kn_repair_own (&options, &error) : plan_or_apply (&options, &error);
     if (error)
         (void)kn_cmd_fail (error);
     kn_doctor_args_clear (&options.doctor);

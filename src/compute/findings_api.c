@@ -161,6 +161,7 @@ kn_compute_reply_findings (KnCompute *compute, KnRequest *req, GError **error)
     if (admin && !rule && audits)
         take_counts (audits, findings);
     keep_server (findings, kn_request_query (req, "server"));
+    kn_doctor_try_plans (fleet, findings);
     if (!admin)
         hide_hosts (fleet, findings);
 

@@ -79,3 +79,54 @@ kn_doctor_examine (const KnFleet *fleet, const KnDoctorRule *only)
     g_ptr_array_sort (findings, compare);
     return findings;
 }
+
+/* ---- what a start would mend ---- */
+
+static KnDefinition *
+make_planned (const KnSubject *subject)
+{
+    g_autofree char *xml = subject->plan ? kn_guest_plan_format_xml (subject->plan, NULL) : NULL;
+
+    return xml ? kn_definition_new (xml, NULL) : NULL;
+}
+
+static bool
+is_in_plan (const KnFleet *fleet, const KnSubject *subject, KnDefinition *planned,
+            const KnDoctorRule *rule)
+{
+    g_autoptr (GPtrArray) findings = g_ptr_array_new_with_free_func (kn_finding_free);
+    KnSubject trial = *subject; /* borrows all of it */
+    KnExam exam = { .fleet = fleet, .subject = &trial, .rule = rule, .findings = findings };
+
+    trial.persistent = planned;
+    trial.live = NULL;
+    trial.running = false;
+    rule->check (&exam, &trial);
+    return findings->len > 0;
+}
+
+void
+kn_doctor_try_plans (const KnFleet *fleet, GPtrArray *findings)
+{
+    g_autoptr (GHashTable) subjects = g_hash_table_new (g_str_hash, g_str_equal);
+    g_autoptr (GHashTable) plans = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL,
+                                                          (GDestroyNotify)kn_definition_free);
+
+    for (guint i = 0; i < fleet->subjects->len; i++) {
+        KnSubject *subject = fleet->subjects->pdata[i];
+        g_hash_table_insert (subjects, subject->uuid, subject);
+    }
+    for (guint i = 0; i < findings->len; i++) {
+        KnFinding *finding = findings->pdata[i];
+        const KnSubject *subject
+            = finding->server ? g_hash_table_lookup (subjects, finding->server) : NULL;
+
+        if (!subject || !subject->plan || !finding->rule->check
+            || finding->rule->needs & KN_NEEDS_MEASUREMENT)
+            continue;
+        KnDefinition *planned = g_hash_table_lookup (plans, subject);
+        if (!planned && (planned = make_planned (subject)))
+            g_hash_table_insert (plans, (gpointer)subject, planned);
+        finding->mended_by_start = planned && !is_in_plan (fleet, subject, planned, finding->rule);
+    }
+}

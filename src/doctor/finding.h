@@ -50,6 +50,8 @@ typedef struct {
     GPtrArray *edits;           /* of KnEdit: the persistent definition's repair; empty: by hand */
     GPtrArray *records;         /* of KnRecordEdit: the record's repair */
     bool needs_reboot;
+    bool
+        mended_by_start; /* the plan that the server's cloud has for its next start is free of it */
 } KnFinding;
 void kn_finding_free (gpointer finding);
 
@@ -60,6 +62,10 @@ const KnDoctorRule *kn_doctor_rule_find (const char *name);
 /* Examines the fleet by all rules, or by @only (borrowed, NULL: all). Pure. An array of KnFinding, the worst first, then by
  * name; g_ptr_array_unref. The findings borrow nothing from the fleet. */
 GPtrArray *kn_doctor_examine (const KnFleet *fleet, const KnDoctorRule *only);
+
+/* Finds out which of @findings the next start mends by itself: those that the same rule does not find in the definition that the
+ * subject's plan gives. Pure; changes .mended_by_start. */
+void kn_doctor_try_plans (const KnFleet *fleet, GPtrArray *findings);
 
 /* ---- for rules ---- */
 

@@ -133,12 +133,20 @@ file_of (KnRepairJournal *journal, const KnRepairEntry *entry, const char *end)
     return g_strdup_printf ("%s/%s.%s", journal->path, entry->uuid, end);
 }
 
+static char *
+text_file_of (KnRepairJournal *journal, const KnRepairEntry *entry, const char *which)
+{
+    bool own = strcmp (entry->uri, KN_REPAIR_OWN) == 0;
+    g_autofree char *end = g_strdup_printf ("%s.%s", which, own ? "properties" : "xml");
+
+    return file_of (journal, entry, end);
+}
+
 bool
 kn_repair_journal_keep (KnRepairJournal *journal, const KnRepairEntry *entry, const char *which,
                         const char *text, GError **error)
 {
-    g_autofree char *end = g_strdup_printf ("%s.xml", which);
-    g_autofree char *path = file_of (journal, entry, end);
+    g_autofree char *path = text_file_of (journal, entry, which);
 
     return kn_file_write (path, text, strlen (text), 0600, error);
 }
@@ -147,8 +155,7 @@ char *
 kn_repair_journal_text (KnRepairJournal *journal, const KnRepairEntry *entry, const char *which,
                         GError **error)
 {
-    g_autofree char *end = g_strdup_printf ("%s.xml", which);
-    g_autofree char *path = file_of (journal, entry, end);
+    g_autofree char *path = text_file_of (journal, entry, which);
 
     return kn_file_read (path, XML_MAX, NULL, error);
 }

@@ -16,6 +16,9 @@ typedef enum {
 } KnRepairStep;
 const char *kn_repair_step_name (KnRepairStep step);
 
+/* .uri of a server of our own cloud: its texts are properties (JSON) instead of definitions. */
+#define KN_REPAIR_OWN "own"
+
 typedef struct {
     char *uuid, *name, *uri, *host;
     KnRepairStep step;

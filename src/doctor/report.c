@@ -67,7 +67,10 @@ kn_finding_write (KnJw *w, const KnFinding *finding)
     kn_jw_string_member (w, "repair", finding->repair);
     write_changes (w, finding->edits);
     write_records (w, finding->records);
-    kn_jw_bool_member (w, "automatic", finding->edits->len > 0 || finding->records->len > 0);
+    kn_jw_bool_member (w, "automatic",
+                       finding->edits->len > 0 || finding->records->len > 0
+                           || finding->mended_by_start);
+    kn_jw_bool_member (w, "mended_by_start", finding->mended_by_start);
     kn_jw_bool_member (w, "needs_reboot", finding->needs_reboot);
     kn_jw_end (w);
 }

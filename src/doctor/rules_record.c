@@ -69,6 +69,14 @@ check_os_type (KnExam *exam, const KnSubject *subject)
     kn_finding_record (finding, "os_type", witness.family, record->os_type);
 }
 
+/* Whether the property that was meant is there, so that the misspelt one beside it does no harm. */
+static bool
+is_said_rightly (GHashTable *properties, const KnGuestHint *hint, const char *right)
+{
+    return right && strcmp (right, hint->property) != 0
+           && g_hash_table_contains (properties, right);
+}
+
 /* Values that only look like a family: "Windows" and "win" are taken for unknown by Nova. */
 static void
 check_properties (KnExam *exam, const KnSubject *subject)
@@ -80,13 +88,16 @@ check_properties (KnExam *exam, const KnSubject *subject)
     g_autoptr (GPtrArray) hints = kn_guest_hints (record->image_properties);
     for (guint i = 0; i < hints->len; i++) {
         const KnGuestHint *hint = hints->pdata[i];
-        KnFinding *finding = kn_exam_find (exam, "%s", hint->message);
         const char *equals = hint->suggestion ? strchr (hint->suggestion, '=') : NULL;
+        g_autofree char *right
+            = equals ? g_strndup (hint->suggestion, (gsize)(equals - hint->suggestion)) : NULL;
 
-        kn_finding_note (finding, "image_%s = %s", hint->property, hint->value);
-        if (!equals)
+        if (is_said_rightly (record->image_properties, hint, right))
             continue;
-        g_autofree char *right = g_strndup (hint->suggestion, (gsize)(equals - hint->suggestion));
+        KnFinding *finding = kn_exam_find (exam, "%s", hint->message);
+        kn_finding_note (finding, "image_%s = %s", hint->property, hint->value);
+        if (!right)
+            continue;
         kn_finding_advise (finding, "Set %s.", hint->suggestion);
         kn_finding_record (finding, right, equals + 1,
                            g_hash_table_lookup (record->image_properties, right));

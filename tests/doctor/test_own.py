@@ -81,6 +81,52 @@ def test_command(own):
     assert run(own, "doctor", "--own", status=2, env={**env, "OS_PASSWORD": "wrong"}).stderr.startswith("kilonova: ")
 
 
+def properties(own, server):
+    return own.user.compute.get("/servers/%s/kilonova-properties" % server).ok(200)["properties"]
+
+
+def test_repair_plans_stages_and_undoes(own, tmp_path):
+    env, before = own.user.environment(), properties(own, own.ill)
+    plan = run(own, "repair", "--own", "--all", "--journal", str(tmp_path), status=0, env=env).stdout
+    assert "set property os_type to 'windows' (was absent)" in plan and "set property hw_cpu_max_sockets to '2'" in plan
+    assert "say --apply to do it" in plan and properties(own, own.ill) == before
+
+    words = ["--own", "--server", "ill", "--rule", "record-os-type", "--journal", str(tmp_path)]
+    staged = run(own, "repair", "--apply", *words, status=0, env=env).stdout
+    assert "defined  ill" in staged
+    assert properties(own, own.ill) == {**before, "os_type": "windows"}
+    # The definition follows at the next start.
+    assert "clock-windows-utc" in found(own.user.root.get("/kilonova/findings").ok(200), own.ill)
+    number = staged.split("undo it with: kilonova repair --undo ")[1].split()[0]
+    undone = run(own, "repair", "--undo", number, "--journal", str(tmp_path), status=0, env=env).stdout
+    assert "1 undone" in undone and properties(own, own.ill) == before
+
+
+def test_repair_restarts_and_looks_again(own, tmp_path):
+    env, before = own.user.environment(), properties(own, own.ill)
+    done = run(own, "repair", "--apply", "--own", "--server", "ill", "--all", "--now", "--journal", str(tmp_path), status=0, env=env).stdout
+    assert "restarted  ill" in done
+    left = found(own.user.root.get("/kilonova/findings").ok(200), own.ill)
+    assert not left & {"clock-windows-utc", "record-os-type", "record-property"}, left
+    number = done.split("undo it with: kilonova repair --undo ")[1].split()[0]
+    run(own, "repair", "--undo", number, "--now", "--journal", str(tmp_path), status=0, env=env)
+    assert properties(own, own.ill) == before
+    assert "record-os-type" in found(own.user.root.get("/kilonova/findings").ok(200), own.ill)
+
+
+def test_interrupted_repair_of_own_goes_on(own, tmp_path):
+    env, before = own.user.environment(), properties(own, own.ill)
+    words = ["--own", "--server", "ill", "--rule", "record-os-type", "--journal", str(tmp_path)]
+    killed = run(own, "repair", "--apply", *words, env={**env, "KILONOVA_FAULT": "repair.defined=kill"})
+    assert killed.returncode == -9
+    number = killed.stdout.split("repair ")[-1].split()[0]
+    assert "1 done" in run(own, "repair", "--resume", number, "--journal", str(tmp_path), status=0, env=env).stdout
+    own.user.compute.put("/servers/%s/kilonova-properties" % own.ill, {"properties": {"os_type": "linux"}}).ok(200)
+    assert "changed since" in run(own, "repair", "--undo", number, "--journal", str(tmp_path), status=1, env=env).stdout
+    own.user.compute.put("/servers/%s/kilonova-properties" % own.ill, {"properties": {"os_type": None}}).ok(200)
+    assert properties(own, own.ill) == before
+
+
 def test_mended_server_is_not_accused(own):
     own.user.compute.put("/servers/%s/kilonova-properties" % own.ill,
                          {"properties": {"os_type": "windows", "hw_max_sockets": None, "os_timezone": "Asia/Shanghai"}, "reboot": "hard"}
