@@ -143,6 +143,10 @@ bool kn_decide_addresses (KnDraft *draft, GError **error);  /* addresses.c */
 
 /* ---- hints (hints.c, specs.c) ---- */
 
+/* The known name that @name is one or two letters away from, NULL: none. @member: offset of .name or .spec in the registry's
+ * rows. */
+const char *kn_find_near (const char *name, gsize member);
+
 /* ---- what concepts tell each other ---- */
 
 /* The one spelling of an architecture ("amd64" is x86_64), NULL: no architecture. Static. */

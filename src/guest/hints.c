@@ -56,18 +56,19 @@ normalise (const char *name)
     return g_strdup (bare);
 }
 
-static const char *
-find_near (const char *name)
+const char *
+kn_find_near (const char *name, gsize member)
 {
     gsize n;
     const char *best = NULL;
     guint nearest = strlen (name) >= 8 ? 2 : 1;
     const KnGuestProperty *rows = kn_guest_properties (&n);
     for (gsize i = 0; i < n; i++) {
-        guint d = rows[i].name ? kn_word_distance (name, rows[i].name) : G_MAXUINT;
+        const char *known = G_STRUCT_MEMBER (const char *, &rows[i], member);
+        guint d = known ? kn_word_distance (name, known) : G_MAXUINT;
         if (d <= nearest && (d < nearest || !best)) {
             nearest = d;
-            best = rows[i].name;
+            best = known;
         }
     }
     return best;
@@ -92,7 +93,7 @@ kn_guest_property_suggest (const char *name)
     const KnGuestProperty *row = kn_guest_property_find (bare);
     if (row && row->name && strcmp (row->name, name) != 0)
         return row->name;
-    return find_near (bare);
+    return kn_find_near (bare, offsetof (KnGuestProperty, name));
 }
 
 KnGuestHint *

@@ -60,23 +60,6 @@ find_same (const char *name)
     return NULL;
 }
 
-static const char *
-find_near (const char *name)
-{
-    gsize n;
-    const char *best = NULL;
-    guint nearest = strlen (name) >= 8 ? 2 : 1;
-    const KnGuestProperty *rows = kn_guest_properties (&n);
-    for (gsize i = 0; i < n; i++) {
-        guint d = rows[i].spec ? kn_word_distance (name, rows[i].spec) : G_MAXUINT;
-        if (d <= nearest && (d < nearest || !best)) {
-            nearest = d;
-            best = rows[i].spec;
-        }
-    }
-    return best;
-}
-
 const char *
 kn_guest_spec_suggest (const char *name)
 {
@@ -84,7 +67,7 @@ kn_guest_spec_suggest (const char *name)
     if (!right)
         right = find_same (name);
     if (!right)
-        right = find_near (name);
+        right = kn_find_near (name, offsetof (KnGuestProperty, spec));
     return g_strcmp0 (right, name) == 0 ? NULL : right;
 }
 

@@ -121,12 +121,18 @@ append_query (const char *name, const char *value, gpointer data)
     return true;
 }
 
+void
+kn_image_append_query (const KnRequest *req, GString *url)
+{
+    kn_request_each_query (req, append_query, url);
+}
+
 static void
 write_links (KnJw *w, const KnRequest *req, const GPtrArray *rows, bool more)
 {
     g_autoptr (GString) url = g_string_new ("/v2/images");
 
-    kn_request_each_query (req, append_query, url);
+    kn_image_append_query (req, url);
     kn_jw_string_member (w, "first", url->str);
     if (more) {
         const KnImageRow *last = rows->pdata[rows->len - 1];

@@ -204,6 +204,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImageQuery, kn_image_query_free)
 GPtrArray *kn_image_query_run (const KnImageQuery *query, KnDb *db, const KnAuth *auth,
                                bool *out_more, GError **error);
 
+/* Appends the request's query to @url, without its marker: the address of this list from its beginning. */
+void kn_image_append_query (const KnRequest *req, GString *url);
+
 /* Handlers, one group a file. */
 bool kn_metadef_api_schema (KnRequest *req, GError **error);
 bool kn_metadef_api_list (KnRequest *req, GError **error);

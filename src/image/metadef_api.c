@@ -212,26 +212,13 @@ has_type (const KnMetadefSpace *space, const char *types)
     return !wanted;
 }
 
-static bool
-append_query (const char *name, const char *value, gpointer data)
-{
-    GString *url = data;
-
-    if (strcmp (name, "marker") == 0)
-        return true;
-    g_autofree char *key = g_uri_escape_string (name, NULL, FALSE);
-    g_autofree char *text = g_uri_escape_string (value, NULL, FALSE);
-    g_string_append_printf (url, "%c%s=%s", strchr (url->str, '?') ? '&' : '?', key, text);
-    return true;
-}
-
 /* @next: the last one of a page that is not the last, or NULL. */
 static void
 write_links (KnJw *w, const KnRequest *req, const KnMetadefSpace *next)
 {
     g_autoptr (GString) url = g_string_new (ROOT);
 
-    kn_request_each_query (req, append_query, url);
+    kn_image_append_query (req, url);
     kn_jw_string_member (w, "first", url->str);
     if (next)
         kn_jw_format_member (w, "next", "%s%cmarker=%s", url->str,
