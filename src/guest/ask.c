@@ -208,6 +208,12 @@ kn_host_has (const KnDraft *draft, guint64 libvirt, guint64 qemu)
            && (host->qemu_version == 0 || host->qemu_version >= qemu);
 }
 
+bool
+kn_host_has_iothreads (const KnDraft *draft)
+{
+    return draft->profile->beyond_26 && kn_host_has (draft, 0, 9000000);
+}
+
 static char *
 format_version (guint64 version)
 {

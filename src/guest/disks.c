@@ -135,7 +135,7 @@ say_driver (const Writing *w)
         kn_because (w->draft, &rule_config, "config hw_disk_discard");
         say (w, "driver/@discard", w->draft->config->discard);
     }
-    if (w->draft->profile->beyond_26 && strcmp (w->slot->bus, "virtio") == 0) {
+    if (kn_host_has_iothreads (w->draft) && strcmp (w->slot->bus, "virtio") == 0) {
         kn_because (w->draft, &rule_iothread, NULL);
         say (w, "driver/@iothread", "1");
     }

@@ -86,6 +86,9 @@ bool kn_host_has (const KnDraft *draft, guint64 libvirt, guint64 qemu);
 /* The same for what somebody asked for. Errors: driver/UnsupportedHardware, which names both versions. */
 bool kn_require_host (const KnDraft *draft, KnSaid said, guint64 libvirt, guint64 qemu,
                       GError **error);
+/* Whether disks get a thread of their own. Before QEMU 9.0 not: a job on such a disk (snapshot, migration) that meets the guest's
+ * reset of it ends QEMU ("qemu_mutex_unlock_impl: Operation not permitted", measured with 7.2). */
+bool kn_host_has_iothreads (const KnDraft *draft);
 /* Reads a whole number as Nova does; 0 where nothing was said or it is no number (check.c refuses that first). */
 /* @value in the spelling of the property @name. */
 const char *kn_heard (const KnDraft *draft, const char *name, const char *value);

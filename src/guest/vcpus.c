@@ -18,6 +18,9 @@ static const KnRule rule_float
     = { "vcpus.float", "The vCPU stays on the host's NUMA node that holds its memory." };
 static const KnRule rule_emulator
     = { "vcpus.emulator", "QEMU's own threads run where they disturb least." };
+static const KnRule rule_no_iothread
+    = { "vcpus.no-iothread",
+        "Before QEMU 9.0 a snapshot of a disk with a thread of its own may end the guest." };
 static const KnRule rule_iothread = { "vcpus.iothread", "Disks are served by one thread." };
 static const KnRule rule_realtime = { "vcpus.realtime", "These vCPUs are scheduled in real time." };
 static const KnRule rule_pages
@@ -112,7 +115,7 @@ decide_emulator (KnDraft *draft)
     kn_because (draft, &rule_emulator,
                 topology->emulator ? "flavor hw:emulator_threads_policy" : NULL);
     decide_cpus (draft, "cputune/emulatorpin/@cpuset", &cpus);
-    if (draft->profile->beyond_26) {
+    if (kn_host_has_iothreads (draft)) {
         kn_decide (draft, "cputune/iothreadpin/@iothread", "1");
         decide_cpus (draft, "cputune/iothreadpin/@cpuset", &cpus);
     }
@@ -218,9 +221,12 @@ kn_decide_vcpus (KnDraft *draft, GError **error)
         kn_because_of (draft, &rule_few, "flavor",
                        "The flavor says how many; %s wants %u at least.", os->title, os->min_vcpus);
     kn_decide_number (draft, "vcpu", draft->facts->vcpus);
-    if (draft->profile->beyond_26) {
+    if (kn_host_has_iothreads (draft)) {
         kn_because (draft, &rule_iothread, NULL);
         kn_decide (draft, "iothreads", "1");
+    } else if (draft->profile->beyond_26) {
+        kn_because (draft, &rule_no_iothread, NULL);
+        kn_leave_out (draft, "iothreads");
     }
     if (draft->numa)
         decide_topology (draft);
