@@ -215,22 +215,27 @@ gather_said (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
     return true;
 }
 
+bool
+kn_server_load_identity (KnDb *db, const char *id, GHashTable **out_identity, GError **error)
+{
+    g_auto (KnServerPlan) plan = { 0 };
+
+    *out_identity = NULL;
+    if (!kn_store_server_load_plan (db, id, &plan, error))
+        return false;
+    if (plan.identity != NULL)
+        *out_identity = kn_json_table_parse (plan.identity, error);
+
+    return plan.identity == NULL || *out_identity != NULL;
+}
+
 static bool
 gather_frozen (KnServerFacts *f, KnDb *db, const KnServer *server, GError **error)
 {
-    KnServerPlan plan = { 0 };
+    bool loaded = kn_server_load_identity (db, server->uuid, &f->identity, error);
 
-    if (!kn_store_server_load_plan (db, server->uuid, &plan, error))
-        return false;
-    f->identity = plan.identity != NULL ? kn_json_table_parse (plan.identity, error) : NULL;
     f->facts.identity = f->identity;
-    if (plan.identity != NULL && f->identity == NULL) {
-        kn_server_plan_clear (&plan);
-        return false;
-    }
-    kn_server_plan_clear (&plan);
-
-    return true;
+    return loaded;
 }
 
 static void

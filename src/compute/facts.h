@@ -39,6 +39,9 @@ GHashTable *kn_server_properties (GHashTable *user_metadata);
 /* The flavor's extra specs as they were at create. New reference. */
 GHashTable *kn_server_extra_specs (const KnServer *server, GError **error);
 
+/* The hardware identity that was frozen at the first start; *@out_identity is a new reference, NULL before that start. */
+bool kn_server_load_identity (KnDb *db, const char *id, GHashTable **out_identity, GError **error);
+
 /* Names of a server's volumes in the instances pool. Caller frees. */
 char *kn_server_disk_name (const KnServer *server);
 char *kn_server_ephemeral_name (const KnServer *server);

@@ -46,16 +46,12 @@ static bool
 reduce_identity (KnServerWork *work, GError **error)
 {
     const char *id = work->server->uuid;
-    g_auto (KnServerPlan) plan = { 0 };
     g_auto (KnServerPlan) reduced = { 0 };
     g_autoptr (GHashTable) identity = NULL, part = NULL;
 
-    if (!kn_store_server_load_plan (work->db, id, &plan, error))
+    if (!kn_server_load_identity (work->db, id, &identity, error))
         return false;
-    if (plan.identity != NULL) {
-        identity = kn_json_table_parse (plan.identity, error);
-        if (identity == NULL)
-            return false;
+    if (identity != NULL) {
         part = kn_guest_identity_firmware (identity);
         reduced.identity = g_hash_table_size (part) > 0 ? kn_json_table_format (part) : NULL;
     }

@@ -3,7 +3,7 @@
 #include "compute/move.h"
 
 #include "base/error.h"
-#include "compute/json_table.h"
+#include "compute/facts.h"
 
 #define HOME_KEY "state host" /* with a blank: not hardware that is shown */
 
@@ -43,14 +43,8 @@ kn_identity_check_move (GHashTable *identity, const char *uuid, const char *host
 bool
 kn_server_check_move (KnDb *db, const KnServer *server, const char *host, GError **error)
 {
-    g_auto (KnServerPlan) plan = { 0 };
     g_autoptr (GHashTable) identity = NULL;
 
-    if (!kn_store_server_load_plan (db, server->uuid, &plan, error))
-        return false;
-    if (plan.identity == NULL)
-        return true;
-    identity = kn_json_table_parse (plan.identity, error);
-
-    return identity != NULL && kn_identity_check_move (identity, server->uuid, host, error);
+    return kn_server_load_identity (db, server->uuid, &identity, error)
+           && kn_identity_check_move (identity, server->uuid, host, error);
 }

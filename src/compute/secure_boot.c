@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
-#include "compute/json_table.h"
+#include "compute/facts.h"
 #include "virt/varstore.h"
 
 #define PREFIX "secure_boot_"
@@ -12,22 +12,16 @@
 
 static const char *const members[] = { "certificates", "template", "kek", "db", "read_at" };
 
-/* The domain's own variable store has to be there: BIOS guests have none. */
+/* BIOS guests have no variable store. */
 static bool
 load_is_uefi (KnServerWork *work, bool *out_uefi, GError **error)
 {
-    g_auto (KnServerPlan) plan = { 0 };
     g_autoptr (GHashTable) identity = NULL;
 
-    *out_uefi = false;
-    if (!kn_store_server_load_plan (work->db, work->server->uuid, &plan, error))
+    if (!kn_server_load_identity (work->db, work->server->uuid, &identity, error))
         return false;
-    if (plan.identity == NULL)
-        return true;
-    identity = kn_json_table_parse (plan.identity, error);
-    if (identity == NULL)
-        return false;
-    *out_uefi = g_strcmp0 (g_hash_table_lookup (identity, "firmware"), "uefi") == 0;
+    *out_uefi
+        = identity != NULL && g_strcmp0 (g_hash_table_lookup (identity, "firmware"), "uefi") == 0;
 
     return true;
 }

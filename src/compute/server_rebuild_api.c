@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "compute/facts.h"
-#include "compute/json_table.h"
 #include "compute/move.h"
 #include "compute/server_api.h"
 #include "compute/server_create.h"
@@ -94,16 +93,12 @@ check_rebuild (const KnServerCall *call, const RebuildSpec *spec, GError **error
 static bool
 load_kept (const KnServerCall *call, GHashTable **out_kept, GError **error)
 {
-    g_auto (KnServerPlan) plan = { 0 };
     g_autoptr (GHashTable) identity = NULL;
 
-    if (!kn_store_server_load_plan (call->db, call->server->uuid, &plan, error))
+    if (!kn_server_load_identity (call->db, call->server->uuid, &identity, error))
         return false;
-    if (plan.identity == NULL)
-        return true;
-    identity = kn_json_table_parse (plan.identity, error);
     if (identity == NULL)
-        return false;
+        return true;
     *out_kept = kn_guest_identity_firmware (identity);
 
     return kn_identity_check_move (*out_kept, call->server->uuid, call->server->host, error);

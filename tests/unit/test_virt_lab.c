@@ -256,6 +256,11 @@ test_facts (void)
     g_assert_true (g_strv_contains (facts->machines, "q35"));
     g_assert_true (g_strv_contains (facts->machines, facts->default_q35));
     g_assert_true (g_strv_contains (facts->hyperv, "spinlocks"));
+    g_assert_true (g_strv_contains (facts->cpu_models, "qemu64"));
+    g_assert_cmpuint (facts->n_cells, >, 0);
+    g_assert_cmpuint (facts->cells[0].n_cpus, >, 0);
+    g_assert_cmpuint (facts->cells[0].memory_kib, >, 0);
+    g_assert_cmpuint (facts->cells[0].pages[0].size_kib, ==, 4);
     g_assert_nonnull (facts->hostname);
     g_assert_nonnull (facts->zone);
     g_assert_cmpstr (facts->virt_type, ==, "qemu");
