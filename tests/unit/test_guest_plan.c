@@ -110,6 +110,27 @@ test_every_decision_has_its_reason (Fixture *f, gconstpointer data)
     }
 }
 
+/* Rows that an operator changed by hand are read by no check before the plan. */
+static void
+test_unchecked_values_are_refused (Fixture *f, gconstpointer data)
+{
+    const char *const rows[][2] = {
+        { "hw_redirected_usb_ports", "999999999" }, { "hw_usb_model", "uhci" },
+        { "hw_sound_model", "gramophone" },         { "hw_maxphysaddr_mode", "magic" },
+        { "hw_mem_encryption_model", "amd-sev-x" },
+    };
+    (void)data;
+    f->facts.profile = "kilonova-1";
+    for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+        g_autoptr (GError) error = NULL;
+        g_hash_table_remove_all (f->image);
+        say (f->image, rows[i][0], rows[i][1]);
+        g_assert_null (kn_guest_plan_new (&f->facts, &error));
+        g_assert_error (error, KN_ERROR, KN_ERROR_BAD_REQUEST);
+        g_assert_nonnull (strstr (error->message, rows[i][0]));
+    }
+}
+
 static void
 test_same_facts_same_xml (Fixture *f, gconstpointer data)
 {
@@ -309,6 +330,7 @@ main (int argc, char **argv)
         void (*run) (Fixture *f, gconstpointer data);
     } tests[] = {
         { "/guest/plan/reasons", test_every_decision_has_its_reason },
+        { "/guest/plan/unchecked-values", test_unchecked_values_are_refused },
         { "/guest/plan/stable", test_same_facts_same_xml },
         { "/guest/plan/identity", test_os_type_changes_no_hardware },
         { "/guest/plan/clock", test_clock_says_why },
