@@ -6,6 +6,9 @@
 
 #include "guest/guest_priv.h"
 
+/* Domain capabilities list what there is from this libvirt on (its news of 9.0.0); before, an empty list says nothing. */
+#define LISTED_SINCE 9000000
+
 static const KnRule rule_tcg
     = { "hyperv.no-kvm",
         "Without KVM, Hyper-V features have no effect: the CPU still says that it is emulated." };
@@ -23,12 +26,12 @@ static bool
 host_knows (const KnGuestHost *host, const KnOsHyperv *flag)
 {
     const char *name = flag->list ? flag->list : flag->name;
-    bool listed = host->hyperv && g_strv_contains (host->hyperv, name);
+    bool told = host->hyperv && (*host->hyperv || host->libvirt_version >= LISTED_SINCE);
+    bool listed = told && g_strv_contains (host->hyperv, name);
     if (flag->listed)
         return listed;
     return (host->libvirt_version == 0 || host->libvirt_version >= flag->libvirt)
-           && (host->qemu_version == 0 || host->qemu_version >= flag->qemu)
-           && (listed || !host->hyperv);
+           && (host->qemu_version == 0 || host->qemu_version >= flag->qemu) && (listed || !told);
 }
 
 static const char *
