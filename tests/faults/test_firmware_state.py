@@ -4,6 +4,7 @@ The guest need not boot for it: what counts are the bytes that its firmware and 
 import hashlib
 import os
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -101,6 +102,13 @@ def test_nothing_is_left_without_the_request(servers, stopped, image):
     assert variables is None and tpm is None and ephemeral is not None
     servers.act(stopped, "os-start")
     assert state(servers, stopped)[1] not in (None, before[1])
+
+
+def test_explain_names_the_certificates(servers, stopped):
+    words = [servers.cloud.binary, "explain", stopped, "os"]
+    done = subprocess.run(words, env={**os.environ, **servers.admin.environment()}, stdout=subprocess.PIPE, text=True, check=True)
+    assert "Secure Boot certificates, by Microsoft's generation: 2011\n" in done.stdout
+    assert "Microsoft Windows Production PCA 2011" in done.stdout and "os/nvram" in done.stdout
 
 
 def test_image_against_what_is_preserved(servers, stopped):

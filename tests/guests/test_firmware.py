@@ -98,3 +98,33 @@ def test_state_of_firmware_and_tpm(servers, flavor, network, image):
     assert state_files(server) == ["tpm", "store"]
     servers.delete(server)
     assert state_files(server) == []
+
+
+# What the image says, and what a definition that really starts has: firmware, Secure Boot, machine, TPM.
+RULES = {
+    "nothing": ({}, (None, None, "q35", False)),
+    "uefi": ({"hw_firmware_type": "uefi"}, ("efi", None, "q35", False)),
+    "uefi-on-pc": ({"hw_firmware_type": "uefi", "hw_machine_type": "pc"}, ("efi", None, "i440fx", False)),
+    "tpm-on-bios": ({"hw_tpm_version": "2.0"}, (None, None, "q35", True)),
+    "secure-boot": ({"os_secure_boot": "required"}, ("efi", "yes", "q35", False)),
+    "windows-10": ({"os_type": "windows", "os_version": "10"}, (None, None, "q35", False)),
+    "windows-11": ({"os_type": "windows", "os_version": "11"}, ("efi", "yes", "q35", True)),
+    "windows-2022": ({"os_type": "windows", "os_version": "2022"}, ("efi", "yes", "q35", True)),
+    "windows-2025": ({"os_type": "windows", "os_version": "2025"}, ("efi", "yes", "q35", True)),
+    "windows-11-by-bios": ({"os_type": "windows", "os_version": "11", "hw_firmware_type": "bios"}, (None, None, "q35", False)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_what_starts_by_rule(servers, network, name):
+    said, want = RULES[name]
+    server = servers.boot(servers.image("rtc", **{"os_type": None, **said}), network)
+    domain = guests.domain(server)
+    persistent = guests.domain(server, inactive=True)
+    loader = domain.find("os/loader")
+    secure = loader.get("secure") if loader is not None else None
+    machine = domain.find("os/type").get("machine")
+    got = (persistent.find("os").get("firmware"), secure if secure == "yes" else None, machine, domain.find("devices/tpm") is not None)
+    assert got[:2] + got[3:] == want[:2] + want[3:] and want[2] in got[2]
+    servers.delete(server)
+    assert state_files(server) == []
