@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/table.h"
 #include "cmd/args.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
@@ -99,12 +98,25 @@ print_diff (const json_t *body, const Options *options)
     }
     (void)putchar ('\n');
     if (!kn_plan_print_changes (body))
-        (void)fputs (options->part ? "A hard reboot would change nothing there.\n"
-                                   : "A hard reboot would change nothing.\n",
-                     stdout);
+        (void)printf ("%s would change nothing%s.\n",
+                      options->profile ? "That profile" : "A hard reboot",
+                      options->part ? " there" : "");
     kn_plan_print_hardware (body);
     kn_plan_print_by_hand (body);
     return true;
+}
+
+/* Leaves of the plan's decisions only those in @part. */
+static bool
+narrow (json_t *body, const char *part, GError **error)
+{
+    json_t *list = json_object_get (body, "decisions");
+    g_autofree KnGuestDecision *decisions = kn_plan_read_decisions (list);
+
+    for (gsize i = json_array_size (list); i-- > 0;)
+        if (!kn_guest_decision_is_in (&decisions[i], part))
+            (void)json_array_remove (list, i);
+    return json_array_size (list) > 0 || fail_part (part, error);
 }
 
 static char *
@@ -138,6 +150,8 @@ explain (const Options *options, GError **error)
         return false;
     if (!options->json)
         return options->diff ? print_diff (body, options) : print_plan (body, options->part, error);
+    if (options->part && !options->diff && !narrow (body, options->part, error))
+        return false;
     kn_plan_print_json (body);
     return true;
 }

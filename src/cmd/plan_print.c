@@ -90,12 +90,14 @@ kn_plan_print_hardware (const json_t *body)
 
     if (json_array_size (list) == 0)
         return false;
-    (void)fputs (
-        json_is_true (json_object_get (body, "hardware_kept"))
-            ? "\nThe hardware stays as the guest knows it; the profile alone would choose:\n"
-            : "\nThis changes hardware that the guest was installed on; it may not start, or "
-              "may lose its network settings:\n",
-        stdout);
+    const char *what
+        = "\nThis changes hardware that the guest was installed on; it may not start, or "
+          "may lose its network settings:\n";
+    if (json_is_true (json_object_get (body, "undo")))
+        what = "\nThe hardware of before comes back:\n";
+    else if (json_is_true (json_object_get (body, "hardware_kept")))
+        what = "\nThe hardware stays as the guest knows it; the profile alone would choose:\n";
+    (void)fputs (what, stdout);
     return print_three (list, headings, keys);
 }
 

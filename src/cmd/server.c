@@ -279,9 +279,10 @@ finish_upgrade (KnClient *client, const char *id, const Upgrade *upgrade, GError
     if (upgrade->reboot && !wait_for_reboot (client, id, error))
         return false;
     if (!upgrade->json)
-        (void)puts (upgrade->reboot ? "\nThe server is up again."
-                                    : "\nStored; it takes effect at the next start or hard reboot. "
-                                      "upgrade-profile --undo takes it back.");
+        (void)printf ("\n%s%s\n",
+                      upgrade->reboot ? "The server is up again."
+                                      : "Stored; it takes effect at the next start or hard reboot.",
+                      upgrade->undo ? "" : " upgrade-profile --undo takes it back.");
     return true;
 }
 

@@ -473,6 +473,7 @@ change_profile (KnServerCall *call, KnRequest *req, const ProfileSpec *spec,
     narrow (&trial, NULL);
     kn_jw_object (w);
     write_trial (w, &trial, call);
+    kn_jw_bool_member (w, "undo", earlier != NULL);
     kn_jw_bool_member (w, "applied", !spec->dry_run);
     kn_jw_end (w);
     kn_request_reply_json (req, spec->dry_run || spec->reboot == 0 ? 200 : 202, w);

@@ -105,6 +105,9 @@ def test_upgrade_and_undo_restore_the_definition(world, server):
     kilonova(world, "server", "upgrade-profile", server, "--undo", "--reboot", "hard")
     assert definition(server) == before
     assert world.admin.compute.get("/servers/%s/kilonova-profile" % server).ok(200)["history"] == []
+    clocks = as_json(world, "explain", server, "clock")["decisions"]
+    assert clocks and all(re.match(r"clock($|[/@\[])", d["path"]) for d in clocks)
+    assert "no part" in kilonova(world, "explain", server, "nonsense", "--json", code=1)
     assert "has not been changed" in kilonova(world, "server", "upgrade-profile", server, "--undo", code=1)
 
 
@@ -119,6 +122,7 @@ def test_new_hardware_on_purpose_and_back(world, server):
     world.act(server, "reboot", {"type": "HARD"})
     assert definition(server) == after, "the new hardware is frozen"
     undo = kilonova(world, "server", "upgrade-profile", server, "--undo", "--reboot", "hard")
+    assert "The hardware of before comes back" in undo
     assert re.search(r"^machine type +pc-q35\S+ +pc\n", undo, re.M), undo
     assert definition(server) == before
 
