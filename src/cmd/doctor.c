@@ -13,7 +13,7 @@
 #include "doctor/report.h"
 
 #define USAGE                                                                                      \
-    "--own [--os-cloud NAME] | --libvirt URI [--libvirt URI…] [--zone AREA/CITY]\n"              \
+    "--own [--os-cloud NAME] | [--nova-db URL] [--libvirt URI…] [--zone AREA/CITY]\n"            \
     "           [--rule RULE] [--server NAME|ID] [--json]\n"                                       \
     "       kilonova doctor --rules"
 
@@ -82,12 +82,12 @@ check_source (const KnDoctorArgs *args, bool own, GError **error)
 {
     if (!own)
         return kn_doctor_args_check (args, error);
-    if (args->uris->len == 0 && !args->zone)
+    if (args->uris->len == 0 && !args->zone && !args->nova_db)
         return true;
-    kn_error_set (
-        error, KN_ERROR_BAD_REQUEST,
-        "--own goes with neither --libvirt nor --zone: the cloud knows its hosts, and zones "
-        "are properties (os_timezone)");
+    kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                  "--own goes with neither --libvirt nor --nova-db nor --zone: the cloud knows its "
+                  "hosts, and zones "
+                  "are properties (os_timezone)");
     return false;
 }
 

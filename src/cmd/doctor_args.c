@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "cmd/args.h"
 #include "doctor/source.h"
+#include "doctor/source_nova.h"
 
 void
 kn_doctor_args_clear (KnDoctorArgs *args)
@@ -47,6 +48,7 @@ kn_doctor_args_take (int *argc, char **argv, KnDoctorArgs *out_args, GError **er
     const char *rule = NULL;
 
     if (!take_uris (argc, argv, out_args, error)
+        || !kn_args_take (argc, argv, "--nova-db", &out_args->nova_db, error)
         || !kn_args_take (argc, argv, "--zone", &out_args->zone, error)
         || !kn_args_take (argc, argv, "--server", &out_args->server, error)
         || !kn_args_take (argc, argv, "--rule", &rule, error) || !take_rule (rule, out_args, error))
@@ -61,29 +63,51 @@ kn_doctor_args_take (int *argc, char **argv, KnDoctorArgs *out_args, GError **er
 bool
 kn_doctor_args_check (const KnDoctorArgs *args, GError **error)
 {
-    if (args->uris->len > 0)
+    if (args->uris->len > 0 || args->nova_db)
         return true;
     kn_error_set (error, KN_ERROR_BAD_REQUEST,
                   "say whose guests: --libvirt URI (doctor also takes --own)");
     return false;
 }
 
-KnFleet *
-kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, GError **error)
+static bool
+add_hosts (KnFleet *fleet, const KnDoctorArgs *args, GHashTable *surveys, GError **error)
 {
-    g_autoptr (KnFleet) fleet = kn_fleet_new ();
     KnSurveyMode mode = surveys ? KN_SURVEY_CHANGE : KN_SURVEY_READ;
 
-    fleet->zone = g_strdup (args->zone);
     for (guint i = 0; i < args->uris->len; i++) {
         const char *uri = args->uris->pdata[i];
         g_autoptr (KnSurvey) survey = kn_survey_open (uri, mode, error);
 
         if (!survey || !kn_fleet_add_survey (fleet, survey, uri, NULL, error))
-            return NULL;
+            return false;
         if (surveys)
             g_hash_table_insert (surveys, g_strdup (uri), g_steal_pointer (&survey));
     }
+    return true;
+}
+
+/* Records first: the hosts' guests complete them. */
+static bool
+add_all (KnFleet *fleet, const KnDoctorArgs *args, GHashTable *surveys, GError **error)
+{
+    if (!args->nova_db)
+        return add_hosts (fleet, args, surveys, error);
+    g_autoptr (KnDbPool) pool = kn_db_pool_attach_foreign (args->nova_db, error);
+    KnDb *db = pool ? kn_db_thread (pool, error) : NULL;
+
+    return db && kn_fleet_add_nova (fleet, db, error) && add_hosts (fleet, args, surveys, error)
+           && kn_fleet_match_nova (fleet, db, error);
+}
+
+KnFleet *
+kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, GError **error)
+{
+    g_autoptr (KnFleet) fleet = kn_fleet_new ();
+
+    fleet->zone = g_strdup (args->zone);
+    if (!add_all (fleet, args, surveys, error))
+        return NULL;
     kn_fleet_identify (fleet);
     return g_steal_pointer (&fleet);
 }

@@ -9,12 +9,13 @@
 typedef struct {
     GPtrArray *uris; /* char*, borrowed from argv; NULL: none */
     const char *zone, *server;
+    const char *nova_db;      /* URL of Nova's cell database; NULL: none */
     const KnDoctorRule *rule; /* NULL: all */
 } KnDoctorArgs;
 void kn_doctor_args_clear (KnDoctorArgs *args);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnDoctorArgs, kn_doctor_args_clear)
 
-/* Takes --libvirt, --zone, --rule and --server out of @argv. Errors: BAD_REQUEST. */
+/* Takes --libvirt, --nova-db, --zone, --rule and --server out of @argv. Errors: BAD_REQUEST. */
 bool kn_doctor_args_take (int *argc, char **argv, KnDoctorArgs *out_args, GError **error);
 /* Whether it is said whose guests are meant. Errors: BAD_REQUEST. */
 bool kn_doctor_args_check (const KnDoctorArgs *args, GError **error);

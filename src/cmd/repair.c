@@ -98,6 +98,11 @@ check_options (const KnRepairOptions *options, GError **error)
     }
     if (options->resume || options->undo || options->list)
         return true;
+    if (options->doctor.nova_db) {
+        kn_error_set (error, KN_ERROR_BAD_REQUEST,
+                      "records of a Nova are only looked at (doctor --nova-db)");
+        return false;
+    }
     if (options->own && (options->doctor.uris->len > 0 || options->doctor.zone)) {
         kn_error_set (error, KN_ERROR_BAD_REQUEST, "--own goes with neither --libvirt nor --zone");
         return false;

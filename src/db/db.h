@@ -59,6 +59,9 @@ bool kn_db_pool_is_sqlite (const KnDbPool *pool);
 /* Opens a database that exists, as it is: nothing is migrated. For tools beside a running server. Errors: NOT_FOUND, UNAVAILABLE. */
 KnDbPool *kn_db_pool_attach (const char *url, GError **error);
 
+/* The same for somebody else's database, which is only read: a SQLite file stays as it is to the byte. */
+KnDbPool *kn_db_pool_attach_foreign (const char *url, GError **error);
+
 /* This thread's connection, opened on first use and closed with the thread. Borrowed. Errors: UNAVAILABLE. */
 KnDb *kn_db_thread (KnDbPool *pool, GError **error);
 

@@ -10,6 +10,7 @@ typedef struct {
     char *user, *password, *host, *name, *socket, *tls_ca;
     guint port;
     bool migrate; /* MariaDB: an existing schema may be changed, the operator has a backup */
+    bool foreign; /* somebody else's database, which is only read */
 } KnDbTarget;
 
 bool kn_db_target_parse (const char *url, KnDbTarget *out_target, GError **error);

@@ -306,18 +306,31 @@ kn_db_pool_open_with (const char *url, const KnMigration *migrations, const char
     return g_steal_pointer (&pool);
 }
 
-KnDbPool *
-kn_db_pool_attach (const char *url, GError **error)
+static KnDbPool *
+attach (const char *url, bool foreign, GError **error)
 {
     g_autoptr (KnDbPool) pool = pool_new (url, error);
 
     if (!pool)
         return NULL;
+    pool->target.foreign = foreign;
     if (pool->target.path && !g_file_test (pool->target.path, G_FILE_TEST_EXISTS)) {
         kn_error_set (error, KN_ERROR_NOT_FOUND, "there is no database '%s'", pool->target.path);
         return NULL;
     }
     return kn_db_thread (pool, error) ? g_steal_pointer (&pool) : NULL;
+}
+
+KnDbPool *
+kn_db_pool_attach (const char *url, GError **error)
+{
+    return attach (url, false, error);
+}
+
+KnDbPool *
+kn_db_pool_attach_foreign (const char *url, GError **error)
+{
+    return attach (url, true, error);
 }
 
 KnDbPool *

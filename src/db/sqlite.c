@@ -40,10 +40,12 @@ static const SqliteError sqlite_errors[] = {
 };
 
 /* Memory: 20 threads with a connection each have to fit into the program's budget. */
+#define N_OWNER_PRAGMAS 3
 static const char *const pragmas[] = {
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
+    /* from here on nothing is about writing */
     "PRAGMA cache_size=-256",
     "PRAGMA mmap_size=0",
     "PRAGMA temp_store=MEMORY",
@@ -122,12 +124,13 @@ static KnDbConn *
 sqlite_open (const KnDbTarget *target, GError **error)
 {
     static GOnce configured = G_ONCE_INIT;
-    const int flags
-        = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int way
+        = target->foreign ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const int flags = way | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     SqliteConn *conn;
 
     (void)g_once (&configured, configure_library, NULL);
-    if (!ensure_file (target->path, error))
+    if (!target->foreign && !ensure_file (target->path, error))
         return NULL;
 
     conn = g_new0 (SqliteConn, 1);
@@ -138,7 +141,7 @@ sqlite_open (const KnDbTarget *target, GError **error)
     }
     (void)sqlite3_busy_timeout (conn->db, BUSY_TIMEOUT_MS);
     (void)sqlite3_db_config (conn->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 256, 128);
-    for (gsize i = 0; i < G_N_ELEMENTS (pragmas); i++) {
+    for (gsize i = target->foreign ? N_OWNER_PRAGMAS : 0; i < G_N_ELEMENTS (pragmas); i++) {
         if (sqlite_command (&conn->base, pragmas[i], error))
             continue;
         g_prefix_error (error, "cannot use database '%s': ", target->path);

@@ -64,6 +64,7 @@ typedef struct {
 /* What a cloud's database has of the guest. */
 typedef struct {
     char *os_type, *vm_state, *display_name, *project_id, *image_id;
+    char *host; /* where it should be; NULL: not said */
     gint64 vcpus, memory_mib;
     GHashTable *image_properties; /* char* -> char*, without image_ */
     GHashTable *extra_specs;      /* char* -> char*; NULL: not known */
