@@ -98,14 +98,14 @@ write_hardware (KnJw *w, const KnClockScene *scene)
     gint64 offset_s;
 
     kn_jw_object_member (w, "hardware_clock");
-    if (kn_clock_row_now (scene->row, &offset_s))
+    if (kn_clock_row_now (scene->clock.row, &offset_s))
         kn_jw_int_member (w, "offset_seconds", offset_s);
     else
         kn_jw_null_member (w, "offset_seconds");
-    write_time (w, "written_at", scene->row->written_us);
+    write_time (w, "written_at", scene->clock.row->written_us);
     kn_jw_array_member (w, "changes");
-    for (guint i = 0; i < scene->changes->len; i++) {
-        const KnClockChange *change = &g_array_index (scene->changes, KnClockChange, i);
+    for (guint i = 0; i < scene->clock.changes->len; i++) {
+        const KnClockChange *change = &g_array_index (scene->clock.changes, KnClockChange, i);
 
         kn_jw_object (w);
         write_time (w, "at", change->at_us);

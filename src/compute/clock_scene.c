@@ -4,15 +4,14 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "compute/server_store.h"
 #include "compute/skew_rtc.h"
 
 void
 kn_clock_scene_clear (KnClockScene *scene)
 {
-    g_clear_pointer (&scene->row, kn_clock_row_free);
-    g_clear_pointer (&scene->changes, g_array_unref);
-    g_clear_pointer (&scene->zone, g_free);
+    kn_server_clock_clear (&scene->clock);
     g_clear_pointer (&scene->host_zone, g_free);
     g_clear_pointer (&scene->skew, kn_skew_free);
     g_clear_pointer (&scene->text, g_free);
@@ -26,38 +25,34 @@ warning_free (KnClockWarning *warning)
     g_free (warning);
 }
 
-/* What the domain was started with says which policy is in force. */
+/* A wish that cannot be had (an operator's hand in the database) does not hide what the guest does. */
 static bool
-load_hardware (KnDb *db, KnClockScene *scene, GError **error)
+load_clock (KnCompute *compute, KnDb *db, const KnServer *server, KnServerClock *out_clock,
+            GError **error)
 {
-    KnClockBase base;
+    GError *problem = NULL;
 
-    scene->row = kn_store_clock_load (db, scene->server->uuid, error);
-    if (scene->row == NULL)
+    if (kn_server_clock_load (compute, db, server, out_clock, &problem))
+        return true;
+    if (!g_error_matches (problem, KN_ERROR, KN_ERROR_BAD_REQUEST)) {
+        g_propagate_error (error, problem);
         return false;
-    scene->changes = kn_store_clock_changes (db, scene->server->uuid, error);
-    base = scene->row->base;
-    scene->policy = base == KN_CLOCK_BASE_NONE       ? NULL
-                    : base == KN_CLOCK_BASE_VARIABLE ? "guest"
-                                                     : kn_clock_base_name (base);
-    return scene->changes != NULL;
+    }
+    g_clear_error (&problem);
+    if (out_clock->row == NULL)
+        out_clock->row = kn_store_clock_load (db, server->uuid, error);
+    if (out_clock->row != NULL && out_clock->changes == NULL)
+        out_clock->changes = kn_store_clock_changes (db, server->uuid, error);
+    return out_clock->changes != NULL;
 }
 
-/* What was said on the server wins over what its image says. */
-char *
-kn_clock_load_zone (KnDb *db, const char *server, GError **error)
+/* What the domain was started with says which policy is in force. */
+static const char *
+policy_of (const KnClockRow *row)
 {
-    g_autoptr (GHashTable) user = kn_store_meta_load (db, KN_META_USER, server, error);
-    g_autoptr (GHashTable) system
-        = user != NULL ? kn_store_meta_load (db, KN_META_SYSTEM, server, error) : NULL;
-    const char *said;
-
-    if (system == NULL)
+    if (row->base == KN_CLOCK_BASE_NONE)
         return NULL;
-    said = g_hash_table_lookup (user, "os_timezone");
-    if (said == NULL)
-        said = g_hash_table_lookup (system, "image_os_timezone");
-    return g_strdup (said != NULL ? said : "");
+    return row->base == KN_CLOCK_BASE_VARIABLE ? "guest" : kn_clock_base_name (row->base);
 }
 
 static void
@@ -127,7 +122,7 @@ warn_of_windows (KnClockScene *scene)
         return;
     }
     /* A guest whose agent says something else is believed. */
-    if (says != NULL || !kn_skew_is_windows_step (scene->changes, server, &step_s))
+    if (says != NULL || !kn_skew_is_windows_step (scene->clock.changes, server, &step_s))
         return;
     size = kn_skew_format (step_s * 1000);
     *strrchr (size, ' ') = '\0';
@@ -147,13 +142,10 @@ kn_clock_scene_load (KnCompute *compute, KnDb *db, const KnServer *server, KnClo
         .server = server,
         .warnings = g_ptr_array_new_with_free_func ((GDestroyNotify)warning_free),
     };
-    if (!load_hardware (db, scene, error) || !load_skew (db, scene, error))
+    if (!load_clock (compute, db, server, &scene->clock, error) || !load_skew (db, scene, error))
         return false;
-    scene->zone = kn_clock_load_zone (db, server->uuid, error);
-    if (scene->zone == NULL)
-        return false;
-    if (*scene->zone == '\0')
-        g_clear_pointer (&scene->zone, g_free);
+    scene->policy = policy_of (scene->clock.row);
+    scene->zone = scene->clock.choice.zone;
     load_host_zone (compute, scene);
     scene->text = kn_skew_explain (scene->skew, &(KnSkewScene){ server->uuid, server->os_type,
                                                                 scene->zone, scene->host_zone });
@@ -162,19 +154,14 @@ kn_clock_scene_load (KnCompute *compute, KnDb *db, const KnServer *server, KnClo
 }
 
 void
-kn_clock_refine_skew (KnDb *db, const char *id, KnSkew *skew)
+kn_clock_refine_skew (KnCompute *compute, KnDb *db, const char *id, KnSkew *skew)
 {
+    g_auto (KnServerClock) clock = { 0 };
     g_autoptr (KnServer) server = NULL;
-    g_autoptr (KnClockRow) row = NULL;
-    g_autofree char *zone = NULL;
 
     if (skew->method != KN_SKEW_BY_NONE)
         return;
-    row = kn_store_clock_load (db, id, NULL);
-    if (row == NULL || !row->has_offset)
-        return;
     server = kn_store_server_load (db, id, NULL, NULL);
-    zone = server != NULL ? kn_clock_load_zone (db, id, NULL) : NULL;
-    if (zone != NULL)
-        kn_skew_try_rtc (skew, server, row, *zone != '\0' ? zone : NULL);
+    if (server != NULL && load_clock (compute, db, server, &clock, NULL))
+        kn_skew_try_rtc (skew, server, clock.row, clock.choice.zone);
 }

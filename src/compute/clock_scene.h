@@ -2,7 +2,7 @@
 /* All that is known about the clock of one server, gathered for those who show it. */
 #pragma once
 
-#include "compute/clock_store.h"
+#include "compute/clock_facts.h"
 #include "compute/compute_priv.h"
 #include "compute/server.h"
 
@@ -15,13 +15,12 @@ typedef struct {
 typedef struct {
     const KnServer *server; /* borrowed */
     const char *policy;     /* in force since the last start; NULL: never started; static */
-    char *zone;             /* declared, IANA; NULL: none */
+    const char *zone;       /* declared, IANA; NULL: none; of .clock */
     char *host_zone;        /* NULL: unknown */
     KnSkew *skew;           /* never NULL: where nothing was measured, it says why */
     char *text;             /* the verdict in words */
     GPtrArray *warnings;    /* of KnClockWarning */
-    KnClockRow *row;        /* the hardware clock */
-    GArray *changes;        /* what the guest wrote into it: of KnClockChange, newest first */
+    KnServerClock clock;    /* policy of the next start, hardware clock and its changes */
 } KnClockScene;
 
 void kn_clock_scene_clear (KnClockScene *scene);
@@ -31,8 +30,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnClockScene, kn_clock_scene_clear)
 bool kn_clock_scene_load (KnCompute *compute, KnDb *db, const KnServer *server,
                           KnClockScene *out_scene, GError **error);
 
-/* The declared zone of a server, "" if there is none; NULL: error. Caller frees. */
-char *kn_clock_load_zone (KnDb *db, const char *server, GError **error);
-
 /* Where the agent told nothing, the hardware clock may: see kn_skew_try_rtc(). */
-void kn_clock_refine_skew (KnDb *db, const char *server, KnSkew *skew);
+void kn_clock_refine_skew (KnCompute *compute, KnDb *db, const char *server, KnSkew *skew);

@@ -79,7 +79,7 @@ make_service (KnCompute *compute)
 static void
 refine_skew (gpointer data, KnDb *db, const char *server, KnSkew *skew)
 {
-    kn_clock_refine_skew (db, server, skew);
+    kn_clock_refine_skew (data, db, server, skew);
 }
 
 static void

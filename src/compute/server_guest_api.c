@@ -254,7 +254,7 @@ plan_show (KnRequest *req, GError **error)
     kn_jw_string_member (w, "profile", call.server->profile);
     kn_server_write_keys (w, system);
     kn_jw_raw_member (w, "decisions", plan.plan != NULL ? plan.plan : "[]");
-    write_clock (w, scene.row);
+    write_clock (w, scene.clock.row);
     kn_clock_write_warnings (w, scene.warnings);
     kn_jw_end (w);
     kn_request_reply_json (req, 200, w);
