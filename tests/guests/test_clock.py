@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import guests
+from support import guests, zones
 from support.rest import wait_for
 from support.servers import Servers
 
@@ -86,4 +86,83 @@ def test_rewritten_time_stays_where_it_was(world):
     guests.wait_status(world.admin, server, "SHUTOFF")
     world.act(server, "os-start")
     guests.wait_clock(world.admin, server, 8)
+    world.delete(server)
+
+
+def test_libvirtd_killed_after_the_guest_has_set_its_clock(world):
+    """On a host in UTC without a declared zone, as Nova does it: what the guest sets is found out from there, too."""
+    server = world.boot(world.image("rtc-set3", "windows"), world.net)
+    assert clock(server)["offset"] == "localtime"
+    guests.wait_clock(world.admin, server, hours_to_three())
+    wait_stored(world, server, hours_to_three())
+    subprocess.run(["restart-libvirtd", "KILL"], check=True)
+    wait_for(lambda: world.admin.compute.get("/servers/%s/diagnostics" % server).status == 200, 30, "the host is back")
+    stop_start(world, server)
+    assert clock(server)["offset"] == "variable"
+    world.delete(server)
+
+
+def hours_to_three():
+    """How far a guest is ahead of UTC that has set its hour to 3, when this host is in UTC."""
+    return 3 - time.gmtime().tm_hour
+
+
+def guest_offset(world, server):
+    said = zones.said_utc(world.console(server))
+    return said and said[2]
+
+
+def test_nobody_listens(world, tmp_path):
+    """Kilonova is killed while two guests set their clocks, then libvirtd: one guest is on its zone's time, where libvirt does not
+    keep count of what the guest sets, the other on a stored offset."""
+    now = int(time.time())
+    first, second = now + 30, now + 60
+    rules = [(now - 86400, 28800), (first, 32400), (second, 36000)]
+    disk = zones.zoned_disk(tmp_path, "unheard", rules)
+    on_zone = world.boot(world.image("zoned", "windows", path=disk, os_timezone="Asia/Shanghai"), world.net)
+    on_offset = world.boot(world.image("zoned", "windows", path=disk, os_rtc_offset="28800"), world.net)
+    assert (clock(on_zone)["offset"], clock(on_offset)["offset"]) == ("timezone", "variable")
+    for server in (on_zone, on_offset):
+        wait_for(lambda s=server: guest_offset(world, s) == 28800, 20, "the guest runs")
+    assert time.time() < first - 2, "this machine is too slow for this test's times"
+    assert (stored(world, on_zone), stored(world, on_offset)) == (None, 28800)
+
+    world.cloud.kill()
+    time.sleep(max(0, first + 2 - time.time()))
+    world.cloud.start()
+    for server in (on_zone, on_offset):
+        wait_stored(world, server, 9)
+        assert guest_offset(world, server) == 32400
+
+    subprocess.run(["restart-libvirtd", "KILL", "--stop"], check=True)
+    time.sleep(max(0, second + 2 - time.time()))
+    subprocess.run(["restart-libvirtd"], check=True)
+    for server in (on_zone, on_offset):
+        wait_stored(world, server, 10, 60)
+        stop_start(world, server)
+        guests.wait_clock(world.admin, server, 10)
+        assert clock(server) == {"offset": "variable", "basis": "utc", "adjustment": "36000"}
+    world.delete(on_zone, on_offset)
+
+
+def test_a_new_server_from_a_snapshot_keeps_the_offset(world):
+    server = world.boot(world.image("rtc-same", "windows", os_timezone="Asia/Kathmandu"), world.net)
+    wait_stored(world, server, 5.75)
+    answer = world.admin.compute.post("/servers/%s/action" % server, {"createImage": {"name": "copy"}})
+    answer.ok(202)
+    copy = answer.headers["Location"].rpartition("/")[2]
+    wait_for(lambda: world.admin.image.get("/images/" + copy).ok(200)["status"] == "active", 60, "the image")
+    image = world.admin.image.get("/images/" + copy).ok(200)
+    assert abs(int(image["os_rtc_offset"]) - 20700) <= 2
+    other = world.boot(copy, world.net)
+    assert clock(other) == {"offset": "variable", "basis": "utc", "adjustment": "20700"}
+    guests.wait_clock(world.admin, other, 5.75)
+    world.delete(server, other)
+
+
+def test_linux_keeps_utc_whatever_it_sets(world):
+    server = world.boot(world.image("rtc-set3", "linux"), world.net)
+    wait_stored(world, server, hours_to_three())
+    stop_start(world, server)
+    assert clock(server) == {"offset": "utc"} and rule(world, server) == "clock.utc"
     world.delete(server)
