@@ -9,7 +9,11 @@
 #include "base/util.h"
 #include "base/zone.h"
 #include "compute/compute_priv.h"
+#include "guest/clock.h"
 #include "virt/domain.h"
+
+/* What passes while QEMU starts is lost to a clock that begins at a given date: on a busy host, seconds. */
+#define UNHEARD_S 30
 
 #define OFFSET_PROPERTY "os_rtc_offset"
 #define OFFSET_KEY "image_" OFFSET_PROPERTY
@@ -33,6 +37,23 @@ kn_clock_meaning (const KnClockRow *row, gint64 event_s, gint64 heard_us, gint64
         return false;
     *out_offset_s = event_s + zone_s;
     return true;
+}
+
+KnClockSource
+kn_clock_source_of (const KnClockRow *row, gint64 offset_s, gint64 at_us)
+{
+    gint64 given_s[2] = { 0, 0 };
+
+    if (row->declared == KN_CLOCK_BASE_NONE
+        || (is_local (row->declared)
+            && (row->declared_zone == NULL
+                || !kn_zone_offsets_around (row->declared_zone, at_us, given_s))))
+        return KN_CLOCK_SOURCE_GUEST;
+    for (gsize i = 0; i < G_N_ELEMENTS (given_s); i++)
+        if (ABS (offset_s - given_s[i]) <= KN_GUEST_CLOCK_DRIFT_S)
+            return KN_CLOCK_SOURCE_REPEAT;
+
+    return KN_CLOCK_SOURCE_GUEST;
 }
 
 KnClockRow *
@@ -207,6 +228,11 @@ mend_base (KnDb *db, const KnServer *server, KnVirtHost *host, const KnDomainClo
     row->base_offset_known = live->base_offset_known;
     row->base_offset_s = live->base_offset_s;
     row->started_us = live->started_us;
+    if (live->base != KN_CLOCK_BASE_VARIABLE) {
+        row->declared = live->base;
+        g_free (row->declared_zone);
+        row->declared_zone = g_strdup (live->base_zone);
+    }
     g_free (row->base_zone);
     row->base_zone = g_steal_pointer (&live->base_zone);
 
@@ -235,7 +261,7 @@ static bool
 look (KnDb *db, const KnServer *server, KnVirtHost *host, KnClockRow *row, GError **error)
 {
     g_auto (KnDomainClock) clock = { 0 };
-    gint64 offset_s = 0, known_s = 0;
+    gint64 offset_s = 0, known_s = 0, now_us = kn_time_now ();
     bool known = false;
 
     if (!kn_domain_load_clock (host, server->uuid, KN_CLOCK_RUNNING, &clock, error)
@@ -246,12 +272,12 @@ look (KnDb *db, const KnServer *server, KnVirtHost *host, KnClockRow *row, GErro
         return true;
     if (!load_offset (host, server, &clock, &known, &offset_s, error))
         return false;
-    if (!known || !kn_clock_row_now (row, &known_s) || ABS (offset_s - known_s) <= KN_CLOCK_SAME_S)
+    if (!known || !kn_clock_row_now (row, &known_s) || ABS (offset_s - known_s) <= UNHEARD_S)
         return true;
     kn_log (KN_LOG_INFO, "a guest has set its clock unheard", "server", server->uuid, NULL);
 
-    return kn_store_clock_set_offset (db, server->uuid, offset_s, kn_time_now (),
-                                      KN_CLOCK_SOURCE_GUEST, error);
+    return kn_store_clock_set_offset (db, server->uuid, offset_s, now_us,
+                                      kn_clock_source_of (row, offset_s, now_us), error);
 }
 
 bool

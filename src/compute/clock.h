@@ -16,6 +16,10 @@
 bool kn_clock_meaning (const KnClockRow *row, gint64 event_s, gint64 heard_us,
                        gint64 *out_offset_s);
 
+/* Whether a guest that has set its clock to @offset_s at @at_us says something of its own (GUEST), or gives back what its
+ * declaration gives it, give or take the drift (REPEAT): then another declaration may still be right. */
+KnClockSource kn_clock_source_of (const KnClockRow *row, gint64 offset_s, gint64 at_us);
+
 /* What a domain's clock begins with when it is started at @now_us on a host in @host_zone (NULL: unknown). Caller frees. */
 KnClockRow *kn_clock_row_at_start (const KnDomainClock *clock, const char *host_zone,
                                    gint64 now_us);

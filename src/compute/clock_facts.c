@@ -67,6 +67,8 @@ kn_clock_gather (KnCompute *compute, KnDb *db, const KnServer *server, KnServerF
     f->facts.rtc_offset_s = row->offset_s;
     f->facts.rtc_since_us = row->since_us;
     f->facts.rtc_set_by = kn_clock_source_name (row->source);
+    f->facts.rtc_declared = kn_clock_base_name (row->declared);
+    f->facts.rtc_declared_zone = keep (f, g_strdup (row->declared_zone));
     add_zone_offsets (&f->facts);
 
     return true;

@@ -87,7 +87,8 @@ store (KnDb *db, const char *id, const Heard *heard, GError **error)
     if (row == NULL)
         return false;
     if (kn_clock_meaning (row, heard->event_s, heard->heard_us, &offset_s))
-        return kn_store_clock_set_offset (db, id, offset_s, heard->heard_us, KN_CLOCK_SOURCE_GUEST,
+        return kn_store_clock_set_offset (db, id, offset_s, heard->heard_us,
+                                          kn_clock_source_of (row, offset_s, heard->heard_us),
                                           error);
     kn_log (KN_LOG_WARNING,
             "a guest has set its clock, but its host's zone is not known: set os_timezone",

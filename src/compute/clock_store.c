@@ -6,11 +6,13 @@
 
 KN_STMT (CLOCK_LOAD,
          "SELECT offset_s, since_us, source, base, base_zone, base_offset_s, started_us, "
-         "written_us FROM server_clocks WHERE instance_uuid=?");
+         "written_us, declared, declared_zone FROM server_clocks WHERE instance_uuid=?");
 KN_STMT (CLOCK_INSERT, "INSERT INTO server_clocks (instance_uuid) VALUES (?)");
 KN_STMT (CLOCK_SET_BASE,
          "UPDATE server_clocks SET base=?, base_zone=?, base_offset_s=?, started_us=? "
          "WHERE instance_uuid=?");
+KN_STMT (CLOCK_SET_DECLARED,
+         "UPDATE server_clocks SET declared=?, declared_zone=? WHERE instance_uuid=?");
 KN_STMT (CLOCK_SET_OFFSET,
          "UPDATE server_clocks SET offset_s=?, since_us=?, written_us=?, source=? "
          "WHERE instance_uuid=?");
@@ -34,9 +36,9 @@ static const char *const base_names[] = {
 G_STATIC_ASSERT (G_N_ELEMENTS (base_names) == KN_CLOCK_BASE_N);
 
 static const char *const source_names[] = {
-    [KN_CLOCK_SOURCE_NONE] = NULL,     [KN_CLOCK_SOURCE_GUEST] = "guest",
-    [KN_CLOCK_SOURCE_IMAGE] = "image", [KN_CLOCK_SOURCE_USER] = "user",
-    [KN_CLOCK_SOURCE_MOVE] = "move",
+    [KN_CLOCK_SOURCE_NONE] = NULL,       [KN_CLOCK_SOURCE_GUEST] = "guest",
+    [KN_CLOCK_SOURCE_REPEAT] = "repeat", [KN_CLOCK_SOURCE_IMAGE] = "image",
+    [KN_CLOCK_SOURCE_USER] = "user",     [KN_CLOCK_SOURCE_MOVE] = "move",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (source_names) == KN_CLOCK_SOURCE_N);
 
@@ -46,6 +48,7 @@ kn_clock_row_free (KnClockRow *row)
     if (row == NULL)
         return;
     g_free (row->base_zone);
+    g_free (row->declared_zone);
     g_free (row);
 }
 
@@ -90,6 +93,8 @@ read_row (KnRows *rows, KnClockRow *row)
     row->base_offset_s = kn_rows_int (rows, 5);
     row->started_us = kn_rows_int (rows, 6);
     row->written_us = kn_rows_int (rows, 7);
+    row->declared = kn_clock_base_from_name (kn_rows_text (rows, 8));
+    row->declared_zone = kn_rows_dup (rows, 9);
 }
 
 /* @out_found (may be NULL): there is a row. */
@@ -141,6 +146,18 @@ typedef struct {
 } SetBase;
 
 static bool
+set_declared (KnDb *db, const SetBase *set, GError **error)
+{
+    const KnClockRow *row = set->row;
+
+    return row->base == KN_CLOCK_BASE_VARIABLE
+           || kn_db_exec (db, &CLOCK_SET_DECLARED,
+                          KN_BIND (kn_text (kn_clock_base_name (row->base)),
+                                   kn_text (row->base_zone), kn_text (set->server)),
+                          NULL, error);
+}
+
+static bool
 set_base_txn (KnDb *db, gpointer data, GError **error)
 {
     const SetBase *set = data;
@@ -153,7 +170,8 @@ set_base_txn (KnDb *db, gpointer data, GError **error)
                KN_BIND (kn_text (kn_clock_base_name (row->base)), kn_text (row->base_zone),
                         row->base_offset_known ? kn_int (row->base_offset_s) : kn_null (),
                         kn_int (row->started_us), kn_text (set->server)),
-               NULL, error);
+               NULL, error)
+           && set_declared (db, set, error);
 }
 
 bool
@@ -233,7 +251,8 @@ set_offset_txn (KnDb *db, gpointer data, GError **error)
 {
     const SetOffset *set = data;
     g_autoptr (KnClockRow) before = ensure (db, set->server, error);
-    bool by_guest = set->source == KN_CLOCK_SOURCE_GUEST, same;
+    bool by_guest = set->source == KN_CLOCK_SOURCE_GUEST || set->source == KN_CLOCK_SOURCE_REPEAT;
+    bool same;
 
     if (before == NULL || (by_guest && !note_change (db, set, before, error)))
         return false;

@@ -20,10 +20,11 @@ typedef enum {
 /* Whom the offset is from. */
 typedef enum {
     KN_CLOCK_SOURCE_NONE,
-    KN_CLOCK_SOURCE_GUEST, /* it wrote its RTC */
-    KN_CLOCK_SOURCE_IMAGE, /* the guest that the image was made from */
-    KN_CLOCK_SOURCE_USER,  /* os_rtc_offset set on the server */
-    KN_CLOCK_SOURCE_MOVE,  /* what the guest saw on a host of another zone */
+    KN_CLOCK_SOURCE_GUEST,  /* it wrote its RTC */
+    KN_CLOCK_SOURCE_REPEAT, /* it wrote back what it had been given by declaration */
+    KN_CLOCK_SOURCE_IMAGE,  /* the guest that the image was made from */
+    KN_CLOCK_SOURCE_USER,   /* os_rtc_offset set on the server */
+    KN_CLOCK_SOURCE_MOVE,   /* what the guest saw on a host of another zone */
     KN_CLOCK_SOURCE_N
 } KnClockSource;
 
@@ -41,6 +42,10 @@ typedef struct {
     gint64 base_offset_s;   /* what the RTC began with */
     bool base_offset_known; /* a host of unknown zone has none */
     gint64 started_us;
+
+    /* UTC, TIMEZONE or LOCALTIME: the last start that was not by what the guest had set */
+    KnClockBase declared;
+    char *declared_zone;
 } KnClockRow;
 
 void kn_clock_row_free (KnClockRow *row);
@@ -52,16 +57,16 @@ bool kn_clock_row_now (const KnClockRow *row, gint64 *out_offset_s);
 /* "utc", "variable" … as they stand in the column and in libvirt's clock/@offset. */
 const char *kn_clock_base_name (KnClockBase base);
 KnClockBase kn_clock_base_from_name (const char *name);
-/* "guest", "image", "user", "move"; NULL for none. */
+/* "guest", "repeat", "image", "user", "move"; NULL for none. */
 const char *kn_clock_source_name (KnClockSource source);
 
 /* An empty row for a server of which nothing is recorded. NULL: error. */
 KnClockRow *kn_store_clock_load (KnDb *db, const char *server, GError **error);
 
-/* Takes note of what the domain starts with: .base* and .started_us of @row. */
+/* Takes note of what the domain starts with: .base* and .started_us of @row; .declared* follow. */
 bool kn_store_clock_set_base (KnDb *db, const char *server, const KnClockRow *row, GError **error);
 
-/* Stores an offset; by the guest, it is a change in its history, too. */
+/* Stores an offset; by the guest (GUEST, REPEAT), it is a change in its history, too. */
 bool kn_store_clock_set_offset (KnDb *db, const char *server, gint64 offset_s, gint64 at_us,
                                 KnClockSource source, GError **error);
 

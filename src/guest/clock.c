@@ -14,7 +14,6 @@
 #include "base/zone.h"
 #include "guest/guest_priv.h"
 
-#define SNAP_S 300
 #define QUARTER_S 900
 
 typedef enum {
@@ -81,7 +80,7 @@ kn_guest_clock_format_offset (gint64 offset_s)
 gint64
 kn_guest_clock_snap (gint64 offset_s, const gint64 *zone_offsets_s, gsize n)
 {
-    gint64 best_s = offset_s, nearest_s = SNAP_S + 1;
+    gint64 best_s = offset_s, nearest_s = KN_GUEST_CLOCK_DRIFT_S + 1;
     for (gsize i = 0; i < n; i++) {
         gint64 away_s = ABS (offset_s - zone_offsets_s[i]);
         if (away_s < nearest_s) {
@@ -89,11 +88,11 @@ kn_guest_clock_snap (gint64 offset_s, const gint64 *zone_offsets_s, gsize n)
             best_s = zone_offsets_s[i];
         }
     }
-    if (nearest_s <= SNAP_S)
+    if (nearest_s <= KN_GUEST_CLOCK_DRIFT_S)
         return best_s;
     gint64 half_s = offset_s < 0 ? -QUARTER_S / 2 : QUARTER_S / 2;
     gint64 quarter_s = (offset_s + half_s) / QUARTER_S * QUARTER_S;
-    return ABS (offset_s - quarter_s) <= SNAP_S ? quarter_s : offset_s;
+    return ABS (offset_s - quarter_s) <= KN_GUEST_CLOCK_DRIFT_S ? quarter_s : offset_s;
 }
 
 /* ---- choosing ---- */
@@ -121,13 +120,27 @@ add_defaults (KnDraft *draft, KnSaid *policy, KnSaid *zone)
     *policy = (KnSaid){ defaults->policy, defaults->policy_by };
 }
 
+/* Whether the guest has said something about its clock that still counts. One that only wrote back the time that a declaration
+ * gave it has not: where that declaration was wrong and is mended now, what it wrote was as wrong. */
+static bool
+has_spoken (const KnDraft *draft, const Choice *choice)
+{
+    const KnGuestFacts *facts = draft->facts;
+    if (!facts->has_rtc_offset || g_strcmp0 (facts->rtc_set_by, "repeat") != 0)
+        return facts->has_rtc_offset;
+    if (!choice->zone.text)
+        return g_strcmp0 (facts->rtc_declared, "localtime") == 0;
+    return g_strcmp0 (facts->rtc_declared, "timezone") == 0
+           && g_strcmp0 (facts->rtc_declared_zone, choice->zone.text) == 0;
+}
+
 /* What the guest said wins over what we guess; a zone wins over the host's. */
 static Policy
 decide_by_guess (const KnDraft *draft, const Choice *choice)
 {
     if (!draft->windows)
         return CLOCK_UTC;
-    if (draft->facts->has_rtc_offset)
+    if (has_spoken (draft, choice))
         return CLOCK_GUEST;
     return choice->zone.text ? CLOCK_TIMEZONE : CLOCK_LOCALTIME;
 }

@@ -17,6 +17,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KnGuestClock, kn_guest_clock_clear)
 /* Chooses for @facts as a plan does. Errors (public): BAD_REQUEST: policy timezone without a zone. */
 bool kn_guest_clock_choose (const KnGuestFacts *facts, KnGuestClock *out_clock, GError **error);
 
+/* Up to this, a clock that is off has drifted; beyond, somebody has set it. */
+#define KN_GUEST_CLOCK_DRIFT_S 300
+
 /* An offset without the drift of a guest's clock: that of the zone (its @zone_offsets_s, standard and daylight) or the multiple of
  * a quarter hour that is at most 5 minutes away; otherwise as it is. */
 gint64 kn_guest_clock_snap (gint64 offset_s, const gint64 *zone_offsets_s, gsize n);

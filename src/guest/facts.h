@@ -181,10 +181,13 @@ typedef struct {
     const KnGuestConfig *config;
 
     /* the clock */
-    bool has_rtc_offset;      /* the guest has written its RTC: */
-    gint64 rtc_offset_s;      /*   RTC minus UTC */
-    gint64 rtc_since_us;      /*   0: not known */
-    const char *rtc_set_by;   /*   "guest", "image", "user", "move" */
+    bool has_rtc_offset; /* the guest has written its RTC: */
+    gint64 rtc_offset_s; /*   RTC minus UTC */
+    gint64 rtc_since_us; /*   0: not known */
+    /* "guest", "image", "user", "move"; "repeat": it wrote back what a declaration had given it */
+    const char *rtc_set_by;
+    const char *rtc_declared; /* that declaration: "utc", "localtime", "timezone" */
+    const char *rtc_declared_zone;
     gint64 zone_offsets_s[2]; /* of the declared zone, standard and daylight */
     guint n_zone_offsets;     /* 0: no zone is declared */
     KnGuestClockDefaults clock_defaults;

@@ -3,6 +3,7 @@
 reads, not the definition."""
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -91,10 +92,11 @@ def test_rewritten_time_stays_where_it_was(world):
 
 def test_libvirtd_killed_after_the_guest_has_set_its_clock(world):
     """On a host in UTC without a declared zone, as Nova does it: what the guest sets is found out from there, too."""
+    hours = hours_to_three()
     server = world.boot(world.image("rtc-set3", "windows"), world.net)
     assert clock(server)["offset"] == "localtime"
-    guests.wait_clock(world.admin, server, hours_to_three())
-    wait_stored(world, server, hours_to_three())
+    guests.wait_clock(world.admin, server, hours)
+    wait_stored(world, server, hours)
     subprocess.run(["restart-libvirtd", "KILL"], check=True)
     wait_for(lambda: world.admin.compute.get("/servers/%s/diagnostics" % server).status == 200, 30, "the host is back")
     stop_start(world, server)
@@ -160,9 +162,35 @@ def test_a_new_server_from_a_snapshot_keeps_the_offset(world):
     world.delete(server, other)
 
 
+def test_a_repair_beats_what_a_wrong_guest_wrote_back(world):
+    """A Windows that nobody declared writes its RTC as well: the UTC that it was given. That must not stand in the way of its repair,
+    neither by the API nor by SQL, as operators know it."""
+    server = world.boot(world.image("rtc-same", None), world.net)
+    wait_stored(world, server, 0)
+    with sqlite3.connect(os.path.join(world.cloud.data, "kilonova.db"), timeout=30) as db:
+        db.execute("update instances set os_type='windows' where uuid=?", (server,))
+    reboot_hard(world, server)
+    assert clock(server) == {"offset": "localtime"}
+    wait_for(lambda: plan(world, server)["clock"]["set_by"] == "repeat", 20, "it has written back")
+
+    path = "/servers/%s/kilonova-properties" % server
+    world.admin.compute.put(path, {"properties": {"os_timezone": "Asia/Tokyo"}, "reboot": "hard"}).ok(200)
+    guests.wait_status(world.admin, server)
+    wait_stored(world, server, 9)
+    world.admin.compute.put(path, {"properties": {"os_timezone": "China Standard Time"}, "reboot": "hard"}).ok(200)
+    guests.wait_status(world.admin, server)
+    assert clock(server) == {"offset": "timezone", "timezone": "Asia/Shanghai"}
+    guests.wait_clock(world.admin, server, 8)
+    wait_stored(world, server, 8)
+    reboot_hard(world, server)
+    assert clock(server)["adjustment"] == "28800"
+    world.delete(server)
+
+
 def test_linux_keeps_utc_whatever_it_sets(world):
+    hours = hours_to_three()
     server = world.boot(world.image("rtc-set3", "linux"), world.net)
-    wait_stored(world, server, hours_to_three())
+    wait_stored(world, server, hours)
     stop_start(world, server)
     assert clock(server) == {"offset": "utc"} and rule(world, server) == "clock.utc"
     world.delete(server)

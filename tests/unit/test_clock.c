@@ -19,6 +19,35 @@ at (const char *utc)
     return time_us;
 }
 
+/* Whether the guest says something of its own. */
+static void
+check_source (KnClockBase declared, const char *zone, gint64 offset_s, const char *time,
+              KnClockSource source)
+{
+    const KnClockRow row = { .declared = declared, .declared_zone = (char *)zone };
+
+    g_assert_cmpint (kn_clock_source_of (&row, offset_s, at (time)), ==, source);
+}
+
+static void
+test_source (void)
+{
+    const char *winter = "2026-12-01 12:00:00";
+    const KnClockBase zone = KN_CLOCK_BASE_TIMEZONE, host = KN_CLOCK_BASE_LOCALTIME;
+
+    check_source (KN_CLOCK_BASE_UTC, NULL, 299, winter, KN_CLOCK_SOURCE_REPEAT);
+    check_source (KN_CLOCK_BASE_UTC, NULL, 301, winter, KN_CLOCK_SOURCE_GUEST);
+    check_source (KN_CLOCK_BASE_UTC, NULL, SHANGHAI_S, winter, KN_CLOCK_SOURCE_GUEST);
+    check_source (zone, "Asia/Shanghai", SHANGHAI_S + 3, winter, KN_CLOCK_SOURCE_REPEAT);
+    check_source (zone, "Asia/Shanghai", 9 * 3600, winter, KN_CLOCK_SOURCE_GUEST);
+    /* Before or after a change of its zone, Windows follows its own. */
+    check_source (zone, "Europe/Berlin", CEST_S, winter, KN_CLOCK_SOURCE_REPEAT);
+    check_source (host, "Europe/Berlin", CET_S, winter, KN_CLOCK_SOURCE_REPEAT);
+    check_source (host, "Europe/Berlin", 0, winter, KN_CLOCK_SOURCE_GUEST);
+    check_source (host, NULL, 0, winter, KN_CLOCK_SOURCE_GUEST);
+    check_source (KN_CLOCK_BASE_NONE, NULL, 0, winter, KN_CLOCK_SOURCE_GUEST);
+}
+
 typedef struct {
     const char *name;
     KnClockBase base;
@@ -235,6 +264,7 @@ main (int argc, char **argv)
 
         g_test_add_data_func (path, &meanings[i], test_meaning);
     }
+    g_test_add_func ("/clock/source", test_source);
     g_test_add_func ("/clock/start", test_start);
     g_test_add_func ("/clock/carry/zone", test_carry_to_another_zone);
     g_test_add_func ("/clock/carry/nothing", test_carry_changes_nothing);

@@ -18,7 +18,7 @@ typedef struct {
     const char *host_zone, *profile;
     bool wrote;
     gint64 offset_s;
-    const char *set_by;
+    const char *set_by, *declared, *declared_zone;
 
     const char *offset, *timezone, *adjustment, *rule, *source; /* expected; source NULL: any */
     bool warning;
@@ -26,6 +26,7 @@ typedef struct {
 } Case;
 
 #define WINDOWS .os_type = "windows"
+#define REPEATED(N, BY) .wrote = true, .offset_s = N, .set_by = "repeat", .declared = BY
 #define GUEST(N) .offset = "variable", .adjustment = N, .rule = "clock.guest", .policy = "guest"
 
 static const Case cases[] = {
@@ -70,6 +71,27 @@ static const Case cases[] = {
       .source = "server os_rtc_offset" },
     { "after-move", WINDOWS, .wrote = true, .offset_s = 3600, .set_by = "move", GUEST ("3600"),
       .source = "RTC on the host before" },
+
+    /* writing back what it was given is nothing new: a declaration that is mended wins */
+    { "repeated", WINDOWS, .image_zone = "Europe/Berlin", REPEATED (3600, "timezone"),
+      .declared_zone = "Europe/Berlin", GUEST ("3600"), .source = "RTC of the guest" },
+    { "repeated-localtime", WINDOWS, REPEATED (3600, "localtime"), GUEST ("3600") },
+    { "was-undeclared", WINDOWS, REPEATED (0, "utc"), .offset = "localtime",
+      .rule = "clock.windows-localtime", .policy = "localtime" },
+    { "was-undeclared-zone", WINDOWS, .image_zone = "Asia/Shanghai", REPEATED (0, "utc"),
+      .offset = "timezone", .timezone = "Asia/Shanghai", .rule = "clock.windows-timezone",
+      .policy = "timezone" },
+    { "was-without-zone", WINDOWS, .server_zone = "Asia/Shanghai", REPEATED (0, "localtime"),
+      .offset = "timezone", .timezone = "Asia/Shanghai", .rule = "clock.windows-timezone",
+      .policy = "timezone" },
+    { "was-in-another-zone", WINDOWS, .server_zone = "Asia/Shanghai", REPEATED (32400, "timezone"),
+      .declared_zone = "Asia/Tokyo", .offset = "timezone", .timezone = "Asia/Shanghai",
+      .rule = "clock.windows-timezone", .policy = "timezone" },
+    { "zone-was-taken-away", WINDOWS, REPEATED (32400, "timezone"), .declared_zone = "Asia/Tokyo",
+      .offset = "localtime", .rule = "clock.windows-localtime", .policy = "localtime" },
+    { "own-although-undeclared", WINDOWS, .wrote = true, .offset_s = 28800, .set_by = "guest",
+      .declared = "utc", GUEST ("28800") },
+    { "repeated-explicit", WINDOWS, .server_policy = "guest", REPEATED (7, "utc"), GUEST ("7") },
 
     /* explicit policies */
     { "guest", .os_type = "linux", .image_policy = "guest", .wrote = true, .offset_s = 28803,
@@ -161,6 +183,8 @@ test_case (gconstpointer data)
         .rtc_offset_s = c->offset_s,
         .rtc_since_us = AT,
         .rtc_set_by = c->set_by,
+        .rtc_declared = c->declared,
+        .rtc_declared_zone = c->declared_zone,
         .clock_defaults
         = { c->default_policy, "project os_clock_policy", c->default_zone, "project os_timezone" },
         .profile = c->profile,

@@ -438,6 +438,8 @@ test_clock (Fixture *f)
     g_assert_cmpstr (first->base_zone, ==, "Asia/Shanghai");
     g_assert_cmpint (first->offset_s, ==, 28800);
     g_assert_cmpint (first->source, ==, KN_CLOCK_SOURCE_GUEST);
+    g_assert_cmpint (first->declared, ==, KN_CLOCK_BASE_TIMEZONE);
+    g_assert_cmpstr (first->declared_zone, ==, "Asia/Shanghai");
 
     /* A second more or less is no change, and is kept all the same; an hour is one. */
     write_clock (f, 28801, 20);
@@ -452,10 +454,22 @@ test_clock (Fixture *f)
     g_assert_cmpint (g_array_index (changes, KnClockChange, 0).offset_s, ==, 25200);
     g_assert_cmpint (g_array_index (changes, KnClockChange, 1).before_s, ==, 28800);
 
+    /* Started by what the guest has set: what was declared before is still known. */
+    g_assert_true (kn_store_clock_set_base (
+        f->db, ID, &(KnClockRow){ .base = KN_CLOCK_BASE_VARIABLE, .started_us = 40 }, &error));
+    (void)kn_store_clock_set_offset (f->db, ID, 25200, 50, KN_CLOCK_SOURCE_REPEAT, &error);
+    g_assert_no_error (error);
+    g_clear_pointer (&later, kn_clock_row_free);
+    later = load_clock (f);
+    g_assert_cmpint (later->base, ==, KN_CLOCK_BASE_VARIABLE);
+    g_assert_cmpint (later->declared, ==, KN_CLOCK_BASE_TIMEZONE);
+    g_assert_cmpint (later->source, ==, KN_CLOCK_SOURCE_REPEAT);
+    g_assert_cmpint (later->written_us, ==, 50);
+
     g_assert_true (kn_store_clock_forget (f->db, ID, &error));
     forgotten = load_clock (f);
     g_assert_false (forgotten->has_offset);
-    g_assert_cmpint (forgotten->base_offset_s, ==, 28800);
+    g_assert_cmpint (forgotten->base, ==, KN_CLOCK_BASE_VARIABLE);
 
     g_assert_true (kn_store_clock_delete (f->db, ID, &error));
     after = load_changes (f);
