@@ -33,7 +33,8 @@ static void (*const parts[]) (GArray *routes) = {
     kn_server_create_add_routes,  kn_server_list_add_routes,
     kn_server_action_add_routes,  kn_server_metadata_add_routes,
     kn_server_network_add_routes, kn_server_history_add_routes,
-    kn_server_guest_add_routes,   kn_server_profile_add_routes,
+    kn_server_guest_add_routes,   kn_security_group_add_routes,
+    kn_image_proxy_add_routes,    kn_server_profile_add_routes,
     kn_host_clock_add_routes,     kn_clock_add_routes,
     kn_findings_add_routes,
 };

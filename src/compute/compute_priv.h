@@ -44,5 +44,7 @@ void kn_server_metadata_add_routes (GArray *routes);
 void kn_server_network_add_routes (GArray *routes);
 void kn_server_history_add_routes (GArray *routes);
 void kn_server_guest_add_routes (GArray *routes);
+void kn_security_group_add_routes (GArray *routes);
+void kn_image_proxy_add_routes (GArray *routes);
 void kn_server_profile_add_routes (GArray *routes);
 void kn_findings_add_routes (GArray *routes);

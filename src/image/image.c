@@ -7,6 +7,9 @@
 #include "image/format.h"
 #include "image/image_priv.h"
 
+/* Images that are read at a time. */
+#define PAGE 64
+
 typedef struct {
     const char *from;
     const char *to[2]; /* states that an action may lead to */
@@ -205,19 +208,18 @@ kn_image_free (KnImage *image)
     g_free (image->disk_format);
     g_free (image->container_format);
     g_free (image->checksum);
+    g_free (image->created_at);
+    g_free (image->updated_at);
     g_clear_pointer (&image->properties, g_hash_table_unref);
     g_free (image);
 }
 
-KnImage *
-kn_image_load (KnDb *db, const char *id, const char *project_id, GError **error)
+/* Takes what it needs out of @row. */
+static KnImage *
+take_image (KnImageRow *row)
 {
-    g_autoptr (KnImageRow) row = load_for (db, id, project_id, project_id == NULL, error);
-
-    if (!row)
-        return NULL;
-
     KnImage *image = g_new0 (KnImage, 1);
+
     *image = (KnImage){ .id = g_steal_pointer (&row->id),
                         .name = g_steal_pointer (&row->name),
                         .status = g_steal_pointer (&row->status),
@@ -228,10 +230,45 @@ kn_image_load (KnDb *db, const char *id, const char *project_id, GError **error)
                         .checksum = g_steal_pointer (&row->checksum),
                         .size_bytes = (guint64)MAX (row->size, 0),
                         .virtual_size_bytes = (guint64)MAX (row->virtual_size, 0),
+                        .created_at = g_steal_pointer (&row->created_at),
+                        .updated_at = g_steal_pointer (&row->updated_at),
                         .min_ram_mib = row->min_ram,
                         .min_disk_gib = row->min_disk,
                         .properties = g_hash_table_ref (row->properties) };
     return image;
+}
+
+KnImage *
+kn_image_load (KnDb *db, const char *id, const char *project_id, GError **error)
+{
+    g_autoptr (KnImageRow) row = load_for (db, id, project_id, project_id == NULL, error);
+
+    return row ? take_image (row) : NULL;
+}
+
+bool
+kn_image_each (KnDb *db, const char *project_id,
+               bool (*visit) (const KnImage *image, gpointer data), gpointer data, GError **error)
+{
+    const KnImageScope scope = { .project_id = project_id, .member_status = "accepted" };
+    gint64 before = G_MAXINT64;
+
+    for (;;) {
+        g_autoptr (GPtrArray) page = kn_image_store_list (db, &scope, before, PAGE, error);
+
+        if (!page)
+            return false;
+        for (guint i = 0; i < page->len; i++) {
+            KnImageRow *row = g_ptr_array_index (page, i);
+            before = row->seq;
+            g_autoptr (KnImage) image = take_image (row);
+
+            if (!visit (image, data))
+                return true;
+        }
+        if (page->len < PAGE)
+            return true;
+    }
 }
 
 const char *

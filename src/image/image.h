@@ -28,6 +28,7 @@ bool kn_images_recover (KnImages *images, GError **error);
 typedef struct {
     char *id, *name, *status, *owner, *visibility, *disk_format, *container_format, *checksum;
     guint64 size_bytes, virtual_size_bytes; /* virtual: what a guest sees */
+    char *created_at, *updated_at;          /* as in the database */
     gint64 min_ram_mib, min_disk_gib;
     GHashTable *properties; /* custom properties, char* -> char* */
 } KnImage;
@@ -53,6 +54,14 @@ typedef struct {
 /* Writes the image, queued; for use inside the caller's transaction. Errors (public): OVER_QUOTA, TOO_LARGE for its properties,
  * BAD_REQUEST for a property that has the name of an attribute. */
 bool kn_image_create (KnImages *images, KnDb *db, const KnImageSpec *spec, GError **error);
+
+/* Calls @visit for each image that @project_id may use, newest first, until it returns false; what it gets is borrowed. */
+bool kn_image_each (KnDb *db, const char *project_id,
+                    bool (*visit) (const KnImage *image, gpointer data), gpointer data,
+                    GError **error);
+
+/* Deletes the image as the API does it for @auth. Errors (public): NOT_FOUND, FORBIDDEN. */
+bool kn_image_delete (KnImages *images, const char *id, const KnAuth *auth, GError **error);
 
 /* Deletes the image and its bytes; none is fine. */
 bool kn_image_discard (KnImages *images, const char *id, GError **error);

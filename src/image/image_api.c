@@ -433,19 +433,27 @@ txn_delete (KnDb *db, gpointer data, GError **error)
 }
 
 bool
-kn_image_api_delete (KnRequest *req, GError **error)
+kn_image_delete (KnImages *images, const char *id, const KnAuth *auth, GError **error)
 {
-    KnImages *images = kn_request_service (req);
-    Move move = { .auth = kn_request_auth (req), .id = kn_request_param (req, "id") };
-    KnDb *db = db_of (req, error);
+    Move move = { .auth = auth, .id = id };
+    KnDb *db = kn_db_thread (images->db, error);
 
     if (!db || !kn_db_txn (db, txn_delete, &move, error))
         return false;
     /* The image is gone for the API whatever becomes of its bytes: collecting is tried again at the next occasion. */
     g_autoptr (GError) failed = NULL;
     if (!kn_images_collect (images, &failed))
-        kn_log (KN_LOG_WARNING, "bytes of deleted images stay for now", "request",
-                kn_request_id (req), "error", failed->message, NULL);
+        kn_log (KN_LOG_WARNING, "bytes of deleted images stay for now", "image", id, "error",
+                failed->message, NULL);
+    return true;
+}
+
+bool
+kn_image_api_delete (KnRequest *req, GError **error)
+{
+    if (!kn_image_delete (kn_request_service (req), kn_request_param (req, "id"),
+                          kn_request_auth (req), error))
+        return false;
     kn_request_reply_empty (req, 204);
     return true;
 }

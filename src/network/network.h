@@ -79,6 +79,24 @@ bool kn_network_add_group (KnDb *db, const char *project_id, const char *server_
 bool kn_network_remove_group (KnDb *db, const char *project_id, const char *server_id,
                               const char *name, GError **error);
 
+/* A security group for those who only look at it. */
+typedef struct {
+    const char *id, *protocol; /* protocol NULL: any */
+    const char *cidr;          /* whom it lets in; NULL: the group .remote_group */
+    const char *remote_group, *remote_project;
+    gint64 port_min, port_max; /* -1: all */
+} KnGroupRuleView;
+typedef struct {
+    const char *id, *name, *description, *project_id;
+    const KnGroupRuleView *rules; /* what may come in */
+    gsize n_rules;
+} KnGroupView;
+/* Calls @visit for the groups of @project_id, which has a default one from then on (NULL: of all projects); what it gets is
+ * borrowed. */
+bool kn_network_each_group (KnDb *db, const char *project_id,
+                            void (*visit) (const KnGroupView *group, gpointer data), gpointer data,
+                            GError **error);
+
 /* Gives the server's ports back: ours are deleted, the user's own are unbound. In the caller's transaction. Repeatable. */
 bool kn_network_release (KnDb *db, const char *server_id, GError **error);
 

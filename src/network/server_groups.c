@@ -99,3 +99,72 @@ kn_network_remove_group (KnDb *db, const char *project_id, const char *server_id
 {
     return kn_db_txn (db, regroup_txn, &(KnRegroup){ project_id, server_id, name, false }, error);
 }
+
+static const KnObject *
+find_group (const GPtrArray *groups, const char *id)
+{
+    for (guint i = 0; i < groups->len; i++) {
+        const KnObject *group = g_ptr_array_index (groups, i);
+
+        if (g_strcmp0 (group->id, id) == 0)
+            return group;
+    }
+    return NULL;
+}
+
+static KnGroupRuleView
+view_rule (const KnSecurityRule *rule, const GPtrArray *groups)
+{
+    const KnObject *remote = find_group (groups, rule->remote_group_id);
+    const char *all = g_strcmp0 (rule->ethertype, "IPv6") == 0 ? "::/0" : "0.0.0.0/0";
+    const char *cidr = rule->remote_prefix != NULL ? rule->remote_prefix : all;
+
+    return (KnGroupRuleView){
+        .id = rule->base.id,
+        .protocol = rule->protocol,
+        .cidr = rule->remote_group_id != NULL ? NULL : cidr,
+        .remote_group = remote != NULL ? remote->name : rule->remote_group_id,
+        .remote_project = remote != NULL ? remote->project_id : rule->base.project_id,
+        .port_min = rule->port_min,
+        .port_max = rule->port_max,
+    };
+}
+
+bool
+kn_network_each_group (KnDb *db, const char *project_id,
+                       void (*visit) (const KnGroupView *group, gpointer data), gpointer data,
+                       GError **error)
+{
+    g_autoptr (GPtrArray) groups = kn_objects_new ();
+    g_autofree char *first
+        = project_id != NULL ? kn_group_ensure_default (db, project_id, error) : NULL;
+    KnScope scope = { .project_id = project_id, .admin = project_id == NULL };
+
+    if (project_id != NULL && first == NULL)
+        return false;
+    if (!kn_store_group_list (db, &scope, groups, error))
+        return false;
+    for (guint i = 0; i < groups->len; i++) {
+        const KnSecurityGroup *group = g_ptr_array_index (groups, i);
+        g_autoptr (GArray) rules = g_array_new (false, false, sizeof (KnGroupRuleView));
+
+        for (guint k = 0; k < group->rules->len; k++) {
+            const KnSecurityRule *rule = g_ptr_array_index (group->rules, k);
+            KnGroupRuleView view = view_rule (rule, groups);
+
+            if (g_strcmp0 (rule->direction, "ingress") == 0)
+                g_array_append_val (rules, view);
+        }
+        visit (
+            &(KnGroupView){
+                .id = group->base.id,
+                .name = group->base.name,
+                .description = group->base.description,
+                .project_id = group->base.project_id,
+                .rules = (const KnGroupRuleView *)rules->data,
+                .n_rules = rules->len,
+            },
+            data);
+    }
+    return true;
+}

@@ -53,6 +53,14 @@ def test_gaps_and_images(world):
     names = {i["Name"] for i in world.shell.json("openstack", "image", "list")}
     assert {"first", "second", "d2", "d3"} <= names and "d1" not in names
 
+    # The command looks for the group in Compute.
+    run("openstack", "security", "group", "create", "web")
+    run("openstack", "server", "add", "security", "group", "goes-on", "web")
+    groups = world.shell.json("openstack", "server", "show", "goes-on")["security_groups"]
+    assert {g["name"] for g in groups} == {"default", "web"}
+    run("openstack", "server", "remove", "security", "group", "goes-on", "web")
+    run("openstack", "security", "group", "delete", "web")
+
     # It starts.
     server = world.boot("copy", made["id"])["id"]
     guests.wait_clock(world.admin, server, 0)
