@@ -145,7 +145,7 @@ run_many (const json_t *document, const char *profile)
     for (gsize i = 0; i < json_array_size (cases); i++)
         write_result (w, json_array_get (cases, i), profile);
     kn_jw_end (w);
-    g_autofree char *text = kn_jw_finish (g_steal_pointer (&w), NULL);
+    g_autofree char *text = kn_jw_finish (w, NULL);
     (void)puts (text);
     return 0;
 }
@@ -169,7 +169,7 @@ write_decisions (const KnGuestPlan *plan, const char *only)
         kn_jw_end (w);
     }
     kn_jw_end (w);
-    g_autofree char *text = kn_jw_finish (g_steal_pointer (&w), NULL);
+    g_autofree char *text = kn_jw_finish (w, NULL);
     (void)puts (text);
 }
 
@@ -180,7 +180,7 @@ print_error (const GError *error)
     kn_jw_object (w);
     write_error (w, error);
     kn_jw_end (w);
-    g_autofree char *text = kn_jw_finish (g_steal_pointer (&w), NULL);
+    g_autofree char *text = kn_jw_finish (w, NULL);
     (void)puts (text);
     return 1;
 }

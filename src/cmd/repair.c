@@ -157,7 +157,7 @@ kn_repair_post_notice (const KnRepairEntry *entry, gpointer data, GError **error
         kn_jw_string (w, entry->rules[i]);
     kn_jw_end (w);
     kn_jw_end (w);
-    g_autofree char *body = kn_jw_finish (g_steal_pointer (&w), NULL);
+    g_autofree char *body = kn_jw_finish (w, NULL);
     return kn_webhook_post (options->webhook, body, error);
 }
 

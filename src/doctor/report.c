@@ -99,7 +99,7 @@ kn_doctor_format_json (const KnFleet *fleet, const GPtrArray *findings)
         kn_finding_write (w, findings->pdata[i]);
     kn_jw_end (w);
     kn_jw_end (w);
-    return kn_jw_finish (g_steal_pointer (&w), NULL);
+    return kn_jw_finish (w, NULL);
 }
 
 char *
