@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/time.h"
+#include "base/util.h"
 #include "cmd/args.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/doctor_args.h"
+#include "cmd/doctor_html.h"
 #include "cmd/doctor_print.h"
 #include "doctor/report.h"
 
 #define USAGE                                                                                      \
     "--own [--os-cloud NAME] | [--nova-db URL] [--libvirt URI…] [--zone AREA/CITY]\n"            \
-    "           [--rule RULE] [--server NAME|ID] [--json]\n"                                       \
+    "           [--rule RULE] [--server NAME|ID] [--json] [--html FILE]\n"                         \
     "       kilonova doctor --rules"
 
 enum { CLEAN = 0, FINDINGS = 1, FAILED = 2 };
@@ -65,16 +68,28 @@ make_audit (const KnDoctorArgs *args, bool own, const char *cloud, GError **erro
     return text ? kn_json_parse (text, strlen (text), error) : NULL;
 }
 
-static int
-print_audit (const json_t *audit, bool as_json)
+static bool
+write_html (const json_t *audit, const char *file, GError **error)
 {
+    g_autofree char *html = kn_doctor_html (audit, kn_time_now ());
+
+    return kn_file_write (file, html, strlen (html), 0644, error);
+}
+
+static int
+print_audit (const json_t *audit, bool as_json, const char *html)
+{
+    gsize n = json_array_size (json_object_get (audit, "findings"));
+
     if (as_json) {
         (void)json_dumpf (audit, stdout, JSON_COMPACT);
         (void)putchar ('\n');
+    } else if (html) {
+        (void)printf ("%s: %zu findings\n", html, n);
     } else {
         kn_doctor_print (audit);
     }
-    return json_array_size (json_object_get (audit, "findings")) > 0 ? FINDINGS : CLEAN;
+    return n > 0 ? FINDINGS : CLEAN;
 }
 
 static bool
@@ -104,14 +119,15 @@ kn_cmd_doctor (int argc, char **argv)
     }
     bool as_json = kn_args_take_flag (&argc, argv, "--json");
     bool own = kn_args_take_flag (&argc, argv, "--own");
-    const char *cloud = NULL;
+    const char *cloud = NULL, *html = NULL;
     if (!kn_args_take (&argc, argv, "--os-cloud", &cloud, &error)
+        || !kn_args_take (&argc, argv, "--html", &html, &error)
         || !kn_doctor_args_take (&argc, argv, &args, &error)
         || !kn_args_check (argc, argv, 0, 0, &error) || !check_source (&args, own, &error))
         return kn_args_fail ("doctor", USAGE, error);
     g_autoptr (json_t) audit = make_audit (&args, own, cloud, &error);
-    if (audit)
-        return print_audit (audit, as_json);
+    if (audit && (!html || write_html (audit, html, &error)))
+        return print_audit (audit, as_json, html);
     (void)kn_cmd_fail (error);
     return FAILED;
 }
