@@ -102,6 +102,7 @@ kn_skew_format (gint64 skew_ms)
     if (size < HOUR_MS)
         return g_strdup_printf ("%d m %02d s %s", (int)(size / MINUTE_MS),
                                 (int)(size % MINUTE_MS / 1000), way);
+    size = (size + MINUTE_MS / 2) / MINUTE_MS * MINUTE_MS;
     return g_strdup_printf ("%d h %02d m %s", (int)(size / HOUR_MS),
                             (int)(size % HOUR_MS / MINUTE_MS), way);
 }
@@ -124,14 +125,29 @@ name_zones (gint64 offset_s, gint64 at_us)
     return g_strdup (text->str);
 }
 
-/* Where a guest that is off by a zone is likely to live, and what it found in its hardware clock. */
+typedef enum { TOOK_UTC, TOOK_LOCAL, OTHER_ZONE, MISSED_CHANGE, CAUSE_N } CauseKind;
+
+/* What a guest that is off by a zone found in its hardware clock, and where it is likely to live. */
 typedef struct {
-    bool
-        took_utc; /* it keeps local time and found UTC; otherwise it keeps UTC and found local time */
-    bool told;    /* its own word, or somebody's, agrees */
-    char *zone;   /* IANA name, or several, or what the guest calls it; owned */
+    CauseKind kind;
+    bool told;            /* its own word, or somebody's, agrees */
+    char *zone;           /* IANA name, or several; owned */
     const char *settable; /* an IANA name to set; NULL: there is none; borrowed */
 } Cause;
+
+/* Before and after the zone's name. */
+static const struct {
+    const char *before, *after;
+} cause_words[CAUSE_N] = {
+    [TOOK_UTC] = { "", " guest on a UTC clock: it keeps local time in its hardware clock and found "
+                       "UTC there" },
+    [TOOK_LOCAL] = { "UTC guest on a clock of ",
+                     ": it keeps UTC in its hardware clock and found local time there" },
+    [OTHER_ZONE] = { "", " guest on a clock of another zone: it keeps local time in its hardware "
+                         "clock and found another zone's there" },
+    [MISSED_CHANGE] = { "a change of daylight-saving time in ",
+                        " that the guest, or its hardware clock, has missed" },
+};
 
 static const char *
 first_known (gint64 offset_s, gint64 at_us)
@@ -142,36 +158,55 @@ first_known (gint64 offset_s, gint64 at_us)
     return NULL;
 }
 
+static bool
+is_windows (const KnSkew *skew, const KnSkewScene *scene)
+{
+    return g_strcmp0 (scene->os_type, "windows") == 0 || g_strcmp0 (skew->os_id, "mswindows") == 0;
+}
+
+static Cause
+lives_at (CauseKind kind, bool told, gint64 offset_s, gint64 at_us)
+{
+    return (Cause){ kind, told, name_zones (offset_s, at_us), first_known (offset_s, at_us) };
+}
+
+static bool
+has_changed_by (const char *zone, gint64 at_us, gint64 step_s)
+{
+    gint64 offsets_s[2];
+
+    return zone != NULL && kn_zone_offsets_around (zone, at_us, offsets_s)
+           && ABS (offsets_s[0] - offsets_s[1]) == ABS (step_s);
+}
+
 static Cause
 find_cause (const KnSkew *skew, const KnSkewScene *scene, gint64 step_s)
 {
     gint64 at_us = skew->measured_us;
 
     if (has_offset (scene->zone, at_us, -step_s))
-        return (Cause){ true, true, g_strdup (scene->zone), scene->zone };
+        return (Cause){ TOOK_UTC, true, g_strdup (scene->zone), scene->zone };
     if (skew->has_zone && skew->zone_offset_s == -step_s)
-        return (Cause){ true, true, name_zones (-step_s, at_us), first_known (-step_s, at_us) };
+        return lives_at (TOOK_UTC, true, -step_s, at_us);
+    if (has_changed_by (scene->zone, at_us, step_s))
+        return (Cause){ MISSED_CHANGE, true, g_strdup (scene->zone), scene->zone };
+    if (is_windows (skew, scene) && skew->has_zone && skew->zone_offset_s != 0)
+        return lives_at (OTHER_ZONE, true, skew->zone_offset_s, at_us);
     if (has_offset (scene->zone, at_us, step_s))
-        return (Cause){ false, true, g_strdup (scene->zone), scene->zone };
+        return (Cause){ TOOK_LOCAL, true, g_strdup (scene->zone), scene->zone };
     if (has_offset (scene->host_zone, at_us, step_s))
-        return (Cause){ false, true, g_strdup (scene->host_zone), NULL };
-    if (step_s < 0)
-        return (Cause){ true, false, name_zones (-step_s, at_us), first_known (-step_s, at_us) };
-    if (g_strcmp0 (scene->os_type, "windows") == 0)
-        return (Cause){ true, false, name_zones (-step_s, at_us), first_known (-step_s, at_us) };
-    return (Cause){ false, false, name_zones (step_s, at_us), NULL };
+        return (Cause){ TOOK_LOCAL, true, g_strdup (scene->host_zone), NULL };
+    if (step_s < 0 || is_windows (skew, scene))
+        return lives_at (TOOK_UTC, false, -step_s, at_us);
+    return lives_at (TOOK_LOCAL, false, step_s, at_us);
 }
 
 static void
 append_cause (GString *text, const Cause *cause)
 {
-    g_string_append_printf (text,
-                            cause->took_utc
-                                ? " = %s guest on a UTC clock: it keeps local time in its "
-                                  "hardware clock and found UTC there%s."
-                                : " = UTC guest on a clock of %s: it keeps UTC in its hardware "
-                                  "clock and found local time there%s.",
-                            cause->zone, cause->told ? "" : " (the zone is a guess)");
+    g_string_append_printf (text, " = %s%s%s%s.", cause_words[cause->kind].before, cause->zone,
+                            cause_words[cause->kind].after,
+                            cause->told ? "" : " (the zone is a guess)");
 }
 
 static void
@@ -179,7 +214,11 @@ append_remedy (GString *text, const Cause *cause, const KnSkewScene *scene)
 {
     bool windows = g_strcmp0 (scene->os_type, "windows") == 0;
 
-    if (!cause->took_utc) {
+    if (cause->kind == MISSED_CHANGE) {
+        g_string_append (text, " " SET_TIME);
+        return;
+    }
+    if (cause->kind == TOOK_LOCAL) {
         g_string_append_printf (
             text,
             " If it runs Linux: kilonova server set %s os_type=linux os_clock_policy=utc "

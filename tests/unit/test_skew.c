@@ -354,7 +354,25 @@ static const WordCase word_cases[] = {
       "Europe/Berlin",
       0,
       { "UTC guest on a clock of Europe/Berlin", "os_clock_policy=utc", "Kerberos", NULL } },
-    { 6 * HOUR_S + 400, "windows", NULL, NULL, 1, { "6 h 06 m ahead", "KMS", "w32tm", NULL } },
+    /* It says Berlin, but its clock was Shanghai's. */
+    { 7 * HOUR_S,
+      "windows",
+      NULL,
+      "UTC",
+      3600,
+      { "7 h 00 m ahead = Europe/Berlin", "clock of another zone", "os_timezone=Europe/Berlin",
+        NULL } },
+    /* Adelaide is half an hour beyond a whole one, and in its summer. */
+    { 3600,
+      "windows",
+      "Australia/Adelaide",
+      "UTC",
+      37800,
+      { "1 h 00 m ahead = a change of daylight-saving time in Australia/Adelaide", "Kerberos",
+        "w32tm", NULL } },
+    /* A second less is no other zone. */
+    { -8 * HOUR_S + 1, NULL, NULL, NULL, 1, { "8 h 00 m behind", NULL } },
+    { 6 * HOUR_S + 400, "windows", NULL, NULL, 1, { "6 h 07 m ahead", "KMS", "w32tm", NULL } },
 };
 
 static void
