@@ -180,7 +180,7 @@ kn_repair_journal_write (KnRepairJournal *journal, const KnRepairEntry *entry, G
         kn_jw_string (w, entry->rules[i]);
     kn_jw_end (w);
     kn_jw_end (w);
-    g_autofree char *text = kn_jw_finish (g_steal_pointer (&w), &len);
+    g_autofree char *text = kn_jw_finish (w, &len);
     g_autofree char *path = file_of (journal, entry, "json");
     return kn_file_write (path, text, len, 0600, error);
 }
