@@ -7,7 +7,13 @@
 
 #define TEXT "{\"type\": \"string\"}"
 #define NAME "{\"type\": \"string\", \"maxLength\": 255}"
-#define LIST(ITEM) "{\"type\": \"array\", \"items\": " ITEM "}"
+#define TEXTS "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}"
+
+/* Around the members of an object, alone or in a list. */
+#define ONE "{\"type\": \"object\", \"properties\": {"
+#define ONE_END "}}"
+#define MANY "{\"type\": \"array\", \"items\": " ONE
+#define MANY_END ONE_END "}"
 
 /* What a definition may say of a property. */
 #define PROPERTY_MEMBERS                                                                           \
@@ -16,43 +22,40 @@
     "{\"type\": \"array\"}, \"default\": {}, \"minimum\": {\"type\": \"number\"}, \"maximum\": "   \
     "{\"type\": \"number\"}, \"minLength\": {\"type\": \"integer\"}, \"maxLength\": {\"type\": "   \
     "\"integer\"}, \"pattern\": " TEXT ", \"items\": {\"type\": \"object\"}, \"readonly\": "       \
-    "{\"type\": \"boolean\"}, \"operators\": " LIST (TEXT)
+    "{\"type\": \"boolean\"}, \"operators\": " TEXTS
 
 #define PROPERTIES                                                                                 \
     "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"object\", \"required\": "       \
     "[\"title\", \"type\"], \"properties\": {" PROPERTY_MEMBERS "}}}"
 #define ASSOCIATION_MEMBERS "\"name\": " NAME ", \"prefix\": " NAME ", \"properties_target\": " NAME
 #define OBJECT_MEMBERS                                                                             \
-    "\"name\": " NAME ", \"description\": " TEXT                                                   \
-    ", \"required\": " LIST (TEXT) ", \"properties\": " PROPERTIES ", \"self\": " TEXT             \
-                                   ", \"schema\": " TEXT
+    "\"name\": " NAME ", \"description\": " TEXT ", \"required\": " TEXTS                          \
+    ", \"properties\": " PROPERTIES ", \"self\": " TEXT ", \"schema\": " TEXT
 #define TAG_MEMBERS "\"name\": " NAME
-#define OBJECT(MEMBERS) "{\"type\": \"object\", \"properties\": {" MEMBERS "}}"
 #define NAMESPACE_MEMBERS                                                                          \
     "\"namespace\": " NAME ", \"display_name\": " NAME ", \"description\": " TEXT                  \
     ", \"visibility\": {\"type\": \"string\", \"enum\": [\"public\", \"private\"]}, "              \
     "\"protected\": {\"type\": \"boolean\"}, \"owner\": " NAME ", \"self\": " TEXT                 \
-    ", \"schema\": " TEXT ", \"resource_type_associations\": " LIST (OBJECT (                      \
-        ASSOCIATION_MEMBERS)) ", \"properties\": " PROPERTIES                                      \
-                              ", \"objects\": " LIST (OBJECT (                                     \
-                                  OBJECT_MEMBERS)) ", \"tags\": " LIST (OBJECT (TAG_MEMBERS))
+    ", \"schema\": " TEXT ", \"resource_type_associations\": " MANY ASSOCIATION_MEMBERS MANY_END   \
+    ", \"properties\": " PROPERTIES ", \"objects\": " MANY OBJECT_MEMBERS MANY_END                 \
+    ", \"tags\": " MANY TAG_MEMBERS MANY_END
 #define PAGING "\"first\": " TEXT ", \"next\": " TEXT ", \"schema\": " TEXT
 
 static const struct {
     const char *name, *required, *members;
 } schemas[] = {
     { "namespace", "[\"namespace\"]", NAMESPACE_MEMBERS },
-    { "namespaces", NULL, "\"namespaces\": " LIST (OBJECT (NAMESPACE_MEMBERS)) ", " PAGING },
+    { "namespaces", NULL, "\"namespaces\": " MANY NAMESPACE_MEMBERS MANY_END ", " PAGING },
     { "resource_type", "[\"name\"]", ASSOCIATION_MEMBERS },
     { "resource_types", NULL,
-      "\"resource_type_associations\": " LIST (OBJECT (ASSOCIATION_MEMBERS)) },
+      "\"resource_type_associations\": " MANY ASSOCIATION_MEMBERS MANY_END },
     { "property", "[\"name\", \"title\", \"type\"]",
       "\"name\": " NAME ", \"schema\": " TEXT ", " PROPERTY_MEMBERS },
     { "properties", NULL, "\"properties\": " PROPERTIES ", " PAGING },
     { "object", "[\"name\"]", OBJECT_MEMBERS },
-    { "objects", NULL, "\"objects\": " LIST (OBJECT (OBJECT_MEMBERS)) ", " PAGING },
+    { "objects", NULL, "\"objects\": " MANY OBJECT_MEMBERS MANY_END ", " PAGING },
     { "tag", "[\"name\"]", TAG_MEMBERS },
-    { "tags", NULL, "\"tags\": " LIST (OBJECT (TAG_MEMBERS)) ", " PAGING },
+    { "tags", NULL, "\"tags\": " MANY TAG_MEMBERS MANY_END ", " PAGING },
 };
 
 bool
