@@ -47,6 +47,7 @@ static const KnCommand commands[] = {
       "do what the doctor advises, and undo it" },
     { "clock", kn_cmd_clock, "[SERVER|--all|--hosts] …",
       "print how wrong the clocks of guests and hosts are" },
+    { "inspect", kn_cmd_inspect, "IMAGE|FILE [--json]", "say what operating system is in a disk" },
     { "passwd", kn_cmd_passwd, "USER [--domain NAME]", "set a user's password in the database" },
     { "db", kn_cmd_db, "version|backup FILE|check", "the database's version, a copy, a check" },
     { "guest-xml", kn_cmd_guest_xml, "CASE [--profile NAME] [--explain]",

@@ -16,6 +16,7 @@
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define DEFAULT_MAX_OUTPUT (64 * KIB)
+#define CANCEL_POLL_MS 200
 
 /* What the child gets, prepared before fork(). */
 typedef struct {
@@ -84,10 +85,20 @@ drain (KnStream *stream, gsize max)
     return stream->bytes->len <= max;
 }
 
-/* Feeds @input and collects both streams until they end, the deadline passes or too much came. Returns an error code or -1. */
 static int
-communicate (KnStream streams[2], int *in, const char *input, gsize max, gint64 deadline_us)
+wait_ms (const KnSpawn *o, gint64 left_us)
 {
+    gint64 left_ms = left_us / 1000 + 1;
+
+    return (int)(o->cancelled ? MIN (left_ms, CANCEL_POLL_MS) : left_ms);
+}
+
+/* Feeds the input and collects both streams until they end, the deadline passes, too much came or nobody wants it any more.
+ * Returns an error code or -1. */
+static int
+communicate (KnStream streams[2], int *in, const KnSpawn *o, gsize max, gint64 deadline_us)
+{
+    const char *input = o->input;
     gsize left = input ? strlen (input) : 0;
 
     if (left == 0)
@@ -99,7 +110,9 @@ communicate (KnStream streams[2], int *in, const char *input, gsize max, gint64 
 
         if (wait_us <= 0)
             return KN_ERROR_TIMEOUT;
-        if (poll (fds, 3, (int)(wait_us / 1000) + 1) < 0 && errno != EINTR)
+        if (o->cancelled && o->cancelled (o->data))
+            return KN_ERROR_UNAVAILABLE;
+        if (poll (fds, 3, wait_ms (o, wait_us)) < 0 && errno != EINTR)
             return KN_ERROR_INTERNAL;
         for (guint i = 0; i < 2; i++) {
             if (fds[i].revents && !drain (&streams[i], max))
@@ -155,6 +168,10 @@ check_result (const char *name, int failure, bool in_time, int status, GByteArra
     g_byte_array_append (err, (const guint8 *)"", 1);
     if (failure == KN_ERROR_TOO_LARGE) {
         kn_error_set (error, KN_ERROR_INTERNAL, "'%s' printed too much", name);
+        return false;
+    }
+    if (failure == KN_ERROR_UNAVAILABLE) {
+        kn_error_set (error, KN_ERROR_UNAVAILABLE, "'%s' was stopped", name);
         return false;
     }
     if (!in_time || failure >= 0) {
@@ -214,7 +231,7 @@ kn_spawn (const char *const *argv, const KnSpawn *options, char **out_stdout, GE
     }
 
     (void)fcntl (feed, F_SETFL, O_NONBLOCK);
-    int failure = communicate (streams, &feed, o->input, max, deadline_us);
+    int failure = communicate (streams, &feed, o, max, deadline_us);
     kn_fd_clear (&streams[0].fd);
     kn_fd_clear (&streams[1].fd);
     bool in_time = reap (pid, failure >= 0 ? 0 : deadline_us, &status);

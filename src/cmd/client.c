@@ -369,56 +369,77 @@ kn_client_call (KnClient *client, const char *method, const char *service, const
     return true;
 }
 
+typedef struct {
+    const char *service, *path, *list, *one; /* path: with the name, escaped, at its end */
+    bool pattern;                            /* the name is a regular expression there */
+} Collection;
+
+static const Collection servers = { "compute", "/servers?name=", "servers", "server", true };
+static const Collection images = { "image", "/v2/images?name=", "images", "image", false };
+
 static bool
-set_ambiguous (GError **error, const char *name, const GPtrArray *ids)
+set_ambiguous (GError **error, const Collection *of, const char *name, const GPtrArray *ids)
 {
     g_autoptr (GString) text = g_string_new (NULL);
 
     for (guint i = 0; i < ids->len; i++)
         g_string_append_printf (text, "%s%s", i ? ", " : "", (const char *)ids->pdata[i]);
-    kn_error_set (error, KN_ERROR_CONFLICT, "%u servers are called '%s'; use an id: %s", ids->len,
-                  name, text->str);
+    kn_error_set (error, KN_ERROR_CONFLICT, "%u %ss are called '%s'; use an id: %s", ids->len,
+                  of->one, name, text->str);
     return false;
 }
 
-/* Ids of all servers with just this name. */
+/* Ids of all objects with just this name. */
 static GPtrArray *
-list_named (KnClient *client, const char *name, GError **error)
+list_named (KnClient *client, const Collection *of, const char *name, GError **error)
 {
-    g_autofree char *pattern = g_regex_escape_string (name, -1);
-    g_autofree char *quoted = g_uri_escape_string (pattern, NULL, FALSE);
-    g_autofree char *path = g_strdup_printf ("/servers?name=%%5E%s%%24", quoted);
+    g_autofree char *escaped = g_regex_escape_string (name, -1);
+    g_autofree char *pattern = g_strdup_printf ("^%s$", escaped);
+    g_autofree char *quoted = g_uri_escape_string (of->pattern ? pattern : name, NULL, FALSE);
+    g_autofree char *path = g_strconcat (of->path, quoted, NULL);
     g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
     g_autoptr (json_t) body = NULL;
 
-    if (!kn_client_call (client, "GET", "compute", path, NULL, &body, error))
+    if (!kn_client_call (client, "GET", of->service, path, NULL, &body, error))
         return NULL;
-    const json_t *servers = json_object_get (body, "servers");
-    for (gsize i = 0; i < json_array_size (servers); i++) {
-        const json_t *server = json_array_get (servers, i);
-        const char *id = json_string_value (json_object_get (server, "id"));
-        if (id && g_strcmp0 (json_string_value (json_object_get (server, "name")), name) == 0)
+    const json_t *list = json_object_get (body, of->list);
+    for (gsize i = 0; i < json_array_size (list); i++) {
+        const json_t *object = json_array_get (list, i);
+        const char *id = json_string_value (json_object_get (object, "id"));
+        if (id && g_strcmp0 (json_string_value (json_object_get (object, "name")), name) == 0)
             g_ptr_array_add (ids, g_strdup (id));
     }
     return g_steal_pointer (&ids);
 }
 
-char *
-kn_client_load_server_id (KnClient *client, const char *name, GError **error)
+static char *
+load_id (KnClient *client, const Collection *of, const char *name, GError **error)
 {
     if (kn_id_is_uuid (name))
         return g_strdup (name);
 
-    g_autoptr (GPtrArray) ids = list_named (client, name, error);
+    g_autoptr (GPtrArray) ids = list_named (client, of, name, error);
     if (!ids)
         return NULL;
     if (ids->len == 0) {
-        kn_error_set (error, KN_ERROR_NOT_FOUND, "there is no server '%s'", name);
+        kn_error_set (error, KN_ERROR_NOT_FOUND, "there is no %s '%s'", of->one, name);
         return NULL;
     }
     if (ids->len > 1) {
-        (void)set_ambiguous (error, name, ids);
+        (void)set_ambiguous (error, of, name, ids);
         return NULL;
     }
     return g_strdup (ids->pdata[0]);
+}
+
+char *
+kn_client_load_server_id (KnClient *client, const char *name, GError **error)
+{
+    return load_id (client, &servers, name, error);
+}
+
+char *
+kn_client_load_image_id (KnClient *client, const char *name, GError **error)
+{
+    return load_id (client, &images, name, error);
 }

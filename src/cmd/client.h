@@ -17,5 +17,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnClient, kn_client_free)
 bool kn_client_call (KnClient *client, const char *method, const char *service, const char *path,
                      const json_t *body, json_t **out_body, GError **error);
 
-/* The id of the server that has @name as id or, if there is one only, as name. Caller frees. Errors: NOT_FOUND, CONFLICT listing ids. */
+/* The id of the server (image) that has @name as id or, if there is one only, as name. Caller frees. Errors: NOT_FOUND, CONFLICT listing ids. */
 char *kn_client_load_server_id (KnClient *client, const char *name, GError **error);
+char *kn_client_load_image_id (KnClient *client, const char *name, GError **error);

@@ -36,3 +36,4 @@ int kn_cmd_passwd (int argc, char **argv);
 int kn_cmd_doctor (int argc, char **argv);
 int kn_cmd_repair (int argc, char **argv);
 int kn_cmd_db (int argc, char **argv);
+int kn_cmd_inspect (int argc, char **argv);

@@ -40,6 +40,7 @@ static const char *const virt_types[] = { "auto", "kvm", "qemu", NULL };
 static const char *const network_drivers[] = { "linux", "none", NULL };
 static const char *const clock_policies[]
     = { "auto", "utc", "localtime", "timezone", "guest", NULL };
+static const char *const inspect_modes[] = { "off", "suggest", "auto", NULL };
 static const char *const profiles[] = { "kilonova-1", "nova-26", NULL };
 
 const KnOption kn_options[] = {
@@ -82,6 +83,14 @@ const KnOption kn_options[] = {
       .help = "Largest image that may be uploaded" },
     { "image", "max_properties", NULL, KN_OPTION_INT, "128", 0, 4096,
       .help = "Custom properties of one image" },
+
+    { "image", "inspect", NULL, KN_OPTION_ENUM, "auto", .choices = inspect_modes,
+      .help = "Look into uploaded disks (libguestfs): auto fills in what nobody declared, suggest "
+              "only says it, off does not look" },
+    { "image", "inspect_parallel", NULL, KN_OPTION_INT, "1", 1, 64,
+      .help = "Disks that are looked into at a time; each takes a core and half a GiB" },
+    { "image", "inspect_timeout", NULL, KN_OPTION_INT, "300", 10, 86400, "seconds",
+      .help = "How long a look into one disk may take" },
 
     { "host", "uri", NULL, KN_OPTION_STRING, "qemu:///system",
       .help = "libvirt URI of the first host" },

@@ -148,11 +148,33 @@ make_networks (KnController *c, GError **error)
 }
 
 static bool
+make_jobs (KnController *c, GError **error)
+{
+    static const char *const modes[] = {
+        [KN_IMAGE_INSPECT_OFF] = "off",
+        [KN_IMAGE_INSPECT_SUGGEST] = "suggest",
+        [KN_IMAGE_INSPECT_AUTO] = "auto",
+    };
+    g_autofree char *cache = kn_data_folder_ensure_dir (c->folder, "appliance", 0700, error);
+    KnImagesInspection inspection
+        = { .timeout_s = (guint)kn_config_int (c->config, "image.inspect_timeout"),
+            .parallel = (guint)kn_config_int (c->config, "image.inspect_parallel"),
+            .cache_dir = cache };
+
+    if (!cache)
+        return false;
+    while (strcmp (modes[inspection.mode], kn_config_string (c->config, "image.inspect")) != 0)
+        inspection.mode++;
+    c->jobs = kn_jobs_new (c->db, c->owner, (guint)kn_config_int (c->config, "jobs.workers"));
+    kn_jobs_set_keep (c->jobs, (guint)kn_config_int (c->config, "jobs.keep"));
+    kn_images_set_inspection (c->images, c->jobs, &inspection);
+    return true;
+}
+
+static bool
 make_compute (KnController *c, GError **error)
 {
     c->virt = kn_virt_new (c->cloud_id);
-    c->jobs = kn_jobs_new (c->db, c->owner, (guint)kn_config_int (c->config, "jobs.workers"));
-    kn_jobs_set_keep (c->jobs, (guint)kn_config_int (c->config, "jobs.keep"));
     if (!kn_clock_check_options (c->config, error))
         return false;
     c->compute = kn_compute_new (
@@ -204,7 +226,7 @@ make_parts (KnController *c, GError **error)
     c->host_name = g_strdup (*name != '\0' ? name : g_get_host_name ());
     c->owner = g_strdup_printf ("%s:%d:%.8s", c->host_name, (int)getpid (), random);
     if (!open_state (c, error) || !make_identity (c, error) || !make_images (c, error)
-        || !make_networks (c, error) || !make_compute (c, error))
+        || !make_networks (c, error) || !make_jobs (c, error) || !make_compute (c, error))
         return false;
     list_services (c);
     return true;

@@ -128,6 +128,17 @@ kn_hear_rescue_image (KnDraft *draft, GError **error)
     return true;
 }
 
+static KnGuestDrivers
+find_drivers (const KnDraft *draft)
+{
+    KnSaid said = kn_property (draft, "os_virtio_drivers");
+    if (draft->facts->os.virtio != KN_GUEST_DRIVERS_UNKNOWN || draft->profile->like_nova)
+        return draft->facts->os.virtio;
+    return kn_is (said, "present")  ? KN_GUEST_DRIVERS_PRESENT
+           : kn_is (said, "absent") ? KN_GUEST_DRIVERS_ABSENT
+                                    : KN_GUEST_DRIVERS_UNKNOWN;
+}
+
 KnDraft *
 kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error)
 {
@@ -154,6 +165,7 @@ kn_draft_new (const KnGuestFacts *facts, KnGuestPlan *plan, GError **error)
     draft->host_known = facts->host.arch != NULL;
     draft->kvm = g_strcmp0 (facts->host.virt_type, "qemu") != 0;
     draft->windows = is_windows (draft);
+    draft->virtio = find_drivers (draft);
     return draft;
 }
 

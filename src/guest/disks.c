@@ -84,12 +84,12 @@ because_of_bus (const Writing *w)
         kn_because (draft, &rule_cdrom, NULL);
     else if (strcmp (w->slot->bus, "virtio") != 0)
         kn_because (draft, &rule_bus_driverless, "inspection");
-    else if (os && os->predates_virtio && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+    else if (os && os->predates_virtio && draft->virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because_of (draft, &rule_bus_windows, NULL,
                        "Nobody named a bus; %s is older than virtio, so it starts from it only if "
                        "the driver was put into the image (hw_disk_bus=%s works without).",
                        os->title, os->disk_bus);
-    else if (draft->windows && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+    else if (draft->windows && draft->virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because (draft, &rule_bus_windows, NULL);
     else
         kn_because (draft, &rule_bus_default, NULL);

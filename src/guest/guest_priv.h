@@ -58,6 +58,7 @@ typedef struct {
 
     /* decided so far */
     bool host_known, kvm, x86, windows, q35, uefi, emulated, sev;
+    KnGuestDrivers virtio;                /* of Windows: found in the disk or declared */
     bool input_on_usb;                    /* tablet or keyboard */
     const char *arch, *machine, *os_kind; /* os_kind: "hvm" */
     struct KnSlots *slots;

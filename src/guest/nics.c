@@ -136,8 +136,8 @@ choose_model (Wiring *w, GError **error)
 {
     KnDraft *draft = w->draft;
     KnSaid said = kn_property (draft, "hw_vif_model");
-    bool driverless = draft->windows && !draft->profile->like_nova
-                      && draft->facts->os.virtio == KN_GUEST_DRIVERS_ABSENT;
+    bool driverless
+        = draft->windows && !draft->profile->like_nova && draft->virtio == KN_GUEST_DRIVERS_ABSENT;
     const KnOs *os = kn_draft_os (draft);
     const char *own = os ? os->nic_model : "e1000e";
     const char *model = said.text ? said.text : driverless ? own : "virtio";
@@ -160,12 +160,12 @@ choose_model (Wiring *w, GError **error)
         kn_because (draft, &rule_model_said, said.source);
     else if (driverless)
         kn_because (draft, &rule_model_driverless, "inspection");
-    else if (os && os->predates_virtio && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+    else if (os && os->predates_virtio && draft->virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because_of (draft, &rule_model_windows, NULL,
                        "Nobody named a card; %s is older than virtio, so it has a network only if "
                        "the driver was put into the image (hw_vif_model=%s works without).",
                        os->title, os->nic_model);
-    else if (draft->windows && draft->facts->os.virtio != KN_GUEST_DRIVERS_PRESENT)
+    else if (draft->windows && draft->virtio != KN_GUEST_DRIVERS_PRESENT)
         kn_because (draft, &rule_model_windows, NULL);
     else
         kn_because (draft, &rule_model_default, NULL);

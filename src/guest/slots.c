@@ -69,7 +69,7 @@ default_cdrom_bus (const KnDraft *draft)
 static const char *
 default_disk_bus (const KnDraft *draft)
 {
-    bool no_driver = draft->facts->os.virtio == KN_GUEST_DRIVERS_ABSENT && draft->windows;
+    bool no_driver = draft->virtio == KN_GUEST_DRIVERS_ABSENT && draft->windows;
     if (no_driver && !draft->profile->like_nova)
         return draft->q35 ? "sata" : "ide";
     return "virtio";

@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "db/db.h"
 #include "http/route.h"
+#include "jobs/jobs.h"
 
 typedef struct KnImages KnImages;
 
@@ -21,6 +22,24 @@ KnImages *kn_images_new (const KnImagesOptions *options, GError **error);
 void kn_images_free (KnImages *images);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImages, kn_images_free)
 const KnService *kn_images_service (KnImages *images);
+
+/* What is done with what an inspection finds. */
+typedef enum {
+    KN_IMAGE_INSPECT_OFF,     /* uploads are not inspected */
+    KN_IMAGE_INSPECT_SUGGEST, /* inspected, and nothing is changed */
+    KN_IMAGE_INSPECT_AUTO,    /* properties that nobody declared are filled in */
+    KN_IMAGE_INSPECT_N
+} KnImageInspectMode;
+
+typedef struct {
+    KnImageInspectMode mode;
+    guint timeout_s; /* of one disk */
+    guint parallel;  /* disks at a time */
+    const char *cache_dir;
+} KnImagesInspection;
+
+/* Before kn_jobs_start(). Copies @options. */
+void kn_images_set_inspection (KnImages *images, KnJobs *jobs, const KnImagesInspection *options);
 
 /* Removes bytes of uploads that a crash interrupted and of deleted images that nothing uses; at start. */
 bool kn_images_recover (KnImages *images, GError **error);

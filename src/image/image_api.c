@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "image/image_priv.h"
+#include "image/inspection.h"
 #include "image/patch.h"
 
 static KnDb *
@@ -209,6 +210,14 @@ kn_image_api_warnings (KnRequest *req, GError **error)
         return false;
 
     g_autoptr (GPtrArray) warnings = kn_image_warnings (row);
+    GError *failed = NULL;
+    g_autoptr (KnImageInspection) inspection = kn_image_inspection_find (db, row->id, &failed);
+    if (failed) {
+        g_propagate_error (error, failed);
+        return false;
+    }
+    if (inspection && inspection->found)
+        kn_image_inspection_contradict (row, inspection->found, warnings);
     g_autoptr (KnJw) w = kn_jw_new ();
     kn_jw_object (w);
     kn_jw_array_member (w, "warnings");

@@ -19,6 +19,12 @@ struct KnImages {
     guint64 max_size, max_project_bytes;
     guint max_properties, max_images;
     KnService service;
+
+    KnJobs *jobs; /* NULL: nothing is inspected */
+    KnImageInspectMode inspect_mode;
+    guint inspect_timeout_s, inspect_parallel;
+    char *inspect_cache;
+    gint inspecting; /* atomic */
 };
 
 /* An image as it is stored. `size` and `virtual_size` are -1 while unknown. */
@@ -130,6 +136,7 @@ typedef struct {
 } KnImageWarning;
 /* Array of KnImageWarning, empty if nothing is wrong; unref frees. */
 GPtrArray *kn_image_warnings (const KnImageRow *row);
+void kn_image_warning_free (gpointer warning);
 
 /* -- statements: image_store.c ------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "image/format.h"
 #include "image/image_priv.h"
+#include "image/inspection.h"
 
 struct KnImagePut {
     KnImages *images;
@@ -20,7 +21,8 @@ struct KnImagePut {
     bool judged;    /* the head was taken */
     bool claimed;   /* the row is `saving` for us */
     bool committed; /* the bytes may stand under the id */
-    bool done;      /* the image is active */
+    bool moved;     /* the row became active */
+    bool done;      /* the image is active, for everybody */
     guint64 received;
 };
 
@@ -245,22 +247,42 @@ judge_whole (KnImagePut *up, GError **error)
     return true;
 }
 
+/* A snapshot has what its server's image said. */
+static bool
+wants_inspection (const KnImagePut *up)
+{
+    const char *type = g_hash_table_lookup (up->row->properties, "image_type");
+
+    return g_strcmp0 (type, "snapshot") != 0 && g_strcmp0 (type, "backup") != 0
+           && kn_image_inspection_is_automatic (up->images);
+}
+
+/* The image becomes active, and waits for an inspection from the same moment on. */
+static bool
+activate_row (KnDb *db, gpointer data, GError **error)
+{
+    KnImagePut *up = data;
+
+    return kn_image_store_activate (db, up->row, &up->moved, error)
+           && (!up->moved || !wants_inspection (up)
+               || kn_image_inspection_enqueue (db, up->row->id, NULL, error));
+}
+
 static bool
 activate (KnImagePut *up, KnDb *db, GError **error)
 {
-    bool moved = false;
-
     up->committed = true;
     if (!up->images->store->ops->put_commit (up->put, error)
-        || !kn_fault ("image.upload.activate", error)
-        || !kn_image_store_activate (db, up->row, &moved, error))
+        || !kn_fault ("image.upload.activate", error) || !kn_db_txn (db, activate_row, up, error))
         return false;
-    if (!moved) {
+    if (!up->moved) {
         kn_error_public (error, KN_ERROR_GONE, "Image %s was deleted during the upload.",
                          up->row->id);
         return false;
     }
     up->done = true;
+    if (up->images->jobs)
+        kn_jobs_wake (up->images->jobs);
     return true;
 }
 

@@ -58,6 +58,7 @@ KN_STMT (PROPERTIES_CLEAR, "DELETE FROM image_properties WHERE image_id=?");
 KN_STMT (TAG_INSERT, "INSERT INTO image_tags (image_id, value) VALUES (?,?)");
 KN_STMT (TAGS_CLEAR, "DELETE FROM image_tags WHERE image_id=?");
 KN_STMT (MEMBERS_CLEAR, "DELETE FROM image_members WHERE image_id=?");
+KN_STMT (INSPECTION_CLEAR, "DELETE FROM image_inspections WHERE image_id=?");
 
 KnImageRow *
 kn_image_row_new (void)
@@ -403,7 +404,8 @@ kn_image_store_delete (KnDb *db, const char *id, bool *out_moved, GError **error
                      &changed, error)
         || !kn_db_exec (db, &PROPERTIES_CLEAR, KN_BIND (kn_text (id)), NULL, error)
         || !kn_db_exec (db, &TAGS_CLEAR, KN_BIND (kn_text (id)), NULL, error)
-        || !kn_db_exec (db, &MEMBERS_CLEAR, KN_BIND (kn_text (id)), NULL, error))
+        || !kn_db_exec (db, &MEMBERS_CLEAR, KN_BIND (kn_text (id)), NULL, error)
+        || !kn_db_exec (db, &INSPECTION_CLEAR, KN_BIND (kn_text (id)), NULL, error))
         return false;
     *out_moved = changed > 0;
     return true;

@@ -7,8 +7,8 @@
 #include "guest/plan.h"
 #include "image/image_priv.h"
 
-static void
-warning_free (gpointer data)
+void
+kn_image_warning_free (gpointer data)
 {
     KnImageWarning *warning = data;
 
@@ -85,7 +85,7 @@ compare_warnings (gconstpointer a, gconstpointer b)
 GPtrArray *
 kn_image_warnings (const KnImageRow *row)
 {
-    GPtrArray *warnings = g_ptr_array_new_with_free_func (warning_free);
+    GPtrArray *warnings = g_ptr_array_new_with_free_func (kn_image_warning_free);
 
     add_format_warning (warnings, row);
     add_hints (warnings, row);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "image/image_priv.h"
+#include "image/inspection.h"
 #include "image/patch.h"
 
 #define MAX_IMAGES_DEFAULT 10000
@@ -117,6 +118,9 @@ static const KnRoute routes[] = {
     { "PATCH", IMAGE, kn_image_api_patch, KN_ROLE_MEMBER, KN_WORKER, BODY_MAX },
     { "DELETE", IMAGE, kn_image_api_delete, KN_ROLE_MEMBER, KN_WORKER },
     { "GET", IMAGE "/kilonova-warnings", kn_image_api_warnings, KN_ROLE_READER, KN_INLINE },
+    { "GET", IMAGE "/kilonova-inspection", kn_image_api_inspection, KN_ROLE_READER, KN_WORKER },
+    { "POST", IMAGE "/kilonova-inspection", kn_image_api_inspect, KN_ROLE_MEMBER, KN_WORKER,
+      BODY_MAX },
     { "PUT", IMAGE "/file", NULL, KN_ROLE_MEMBER, KN_WORKER, .sink = &kn_image_upload_sink },
     { "GET", IMAGE "/file", kn_image_api_download, KN_ROLE_READER, KN_WORKER },
     { "PUT", IMAGE "/tags/{tag}", kn_image_api_tag_put, KN_ROLE_MEMBER, KN_WORKER },
@@ -201,6 +205,7 @@ kn_images_free (KnImages *images)
     if (!images)
         return;
     kn_store_free (images->store);
+    g_free (images->inspect_cache);
     g_free (images);
 }
 
