@@ -10,6 +10,7 @@
 #include "compute/facts.h"
 #include "compute/skew_store.h"
 #include "doctor/source.h"
+#include "guest/clock.h"
 #include "json/read.h"
 #include "virt/domain.h"
 
@@ -61,17 +62,17 @@ make_record (const KnServer *server, const KnServerFacts *facts)
     return record;
 }
 
-static const char *
-said (const KnSubjectRecord *record, const char *property, const char *spec)
+/* What server, image, flavor, project and cloud declare about the clock; `auto` declares nothing. */
+static void
+take_clock (KnSubject *subject, const KnGuestFacts *facts)
 {
-    GHashTable *tables[] = { record->server_properties, record->image_properties };
+    g_auto (KnGuestClock) clock = { 0 };
 
-    for (gsize i = 0; i < G_N_ELEMENTS (tables); i++) {
-        const char *value = tables[i] ? g_hash_table_lookup (tables[i], property) : NULL;
-        if (value)
-            return value;
-    }
-    return record->extra_specs ? g_hash_table_lookup (record->extra_specs, spec) : NULL;
+    if (!kn_guest_clock_choose (facts, &clock, NULL))
+        return;
+    subject->zone = g_steal_pointer (&clock.zone);
+    if (clock.said_by && g_strcmp0 (clock.said, "auto") != 0)
+        subject->clock_policy = g_strdup (clock.policy);
 }
 
 /* ---- figures ---- */
@@ -180,8 +181,7 @@ add_server (Gathering *g, const KnServer *server, KnVirtHost *host, KnSubjectHos
     subject->title = g_strdup (server->name);
     subject->name = kn_server_domain_name (server);
     subject->host = where;
-    subject->zone = g_strdup (said (subject->record, "os_timezone", "os:timezone"));
-    subject->clock_policy = g_strdup (said (subject->record, "os_clock_policy", "os:clock_policy"));
+    take_clock (subject, &facts.facts);
     if (domain) {
         kn_subject_take_domain (subject, where, domain);
         measure (g, subject, host);

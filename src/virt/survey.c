@@ -7,6 +7,7 @@
 #include "virt/virt_priv.h"
 
 #define RESTART_POLL_US 200000
+#define NO_ID ((unsigned int)-1)
 
 struct KnSurvey {
     KnVirt *virt;     /* without thread and events; NULL: @host is one of our hosts */
@@ -117,14 +118,16 @@ kn_survey_domain_free (gpointer data)
     g_free (domain);
 }
 
-/* NULL without an error: it vanished. */
+/* NULL without an error: it vanished. What was just looked up or listed knows by its id whether it runs, and one that does not
+ * is persistent, so that most domains cost one question. */
 static KnSurveyDomain *
 look (KnSurvey *survey, virDomainPtr domain, GError **error)
 {
     g_autoptr (KnSurveyDomain) seen = g_new0 (KnSurveyDomain, 1);
     char uuid[VIR_UUID_STRING_BUFLEN];
-    int active = virDomainIsActive (domain), persistent = virDomainIsPersistent (domain);
-    bool failed = active < 0 || persistent < 0;
+    int active = virDomainGetID (domain) != NO_ID;
+    int persistent = active ? virDomainIsPersistent (domain) : 1;
+    bool failed = persistent < 0;
 
     if (!failed && active > 0)
         failed = !(seen->live = virDomainGetXMLDesc (domain, 0));

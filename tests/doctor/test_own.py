@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cloud's own servers: findings by API, command and metrics."""
+import http.server
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -112,6 +114,43 @@ def test_repair_restarts_and_looks_again(own, tmp_path):
     run(own, "repair", "--undo", number, "--now", "--journal", str(tmp_path), status=0, env=env)
     assert properties(own, own.ill) == before
     assert "record-os-type" in found(own.user.root.get("/kilonova/findings").ok(200), own.ill)
+
+
+class Notices:
+    """Somebody's web address, and what it was told."""
+
+    def __init__(self, status):
+        told = self.told = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://127.0.0.1:%d/" % self.server.server_port
+
+
+def test_notice_before_the_restart(own, tmp_path):
+    env, before = own.user.environment(), properties(own, own.ill)
+    words = ["--own", "--server", "ill", "--rule", "record-os-type", "--now", "--journal", str(tmp_path)]
+    refusing = Notices(500)
+    left = run(own, "repair", "--apply", *words, "--webhook", refusing.url, status=1, env=env).stdout
+    assert "defined  ill (not restarted)" in left and "answered the notice with 500" in left
+    assert "clock-windows-utc" in found(own.user.root.get("/kilonova/findings").ok(200), own.ill)
+
+    taking = Notices(204)
+    number = left.split("undo it with: kilonova repair --undo ")[1].split()[0]
+    run(own, "repair", "--resume", number, "--webhook", taking.url, "--journal", str(tmp_path), status=0, env=env)
+    assert taking.told == [{"event": "server.restart", "server": {"id": own.ill, "name": "ill", "host": None}, "rules": ["record-os-type"]}]
+    run(own, "repair", "--undo", number, "--now", "--journal", str(tmp_path), status=0, env=env)
+    assert properties(own, own.ill) == before
+    for notices in (refusing, taking):
+        notices.server.shutdown()
 
 
 def test_interrupted_repair_of_own_goes_on(own, tmp_path):

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "doctor/finding.h"
+#include "doctor/window.h"
 
 #define WIN10 "http://microsoft.com/win/10"
 #define DEBIAN "http://debian.org/debian/12"
@@ -271,6 +272,47 @@ test_measured (void)
     tear_down (&bench);
 }
 
+/* 2024-05-06 is a Monday. */
+static bool
+is_open (const char *text, guint day, guint hour, guint minute)
+{
+    KnWindow window;
+    g_autoptr (GDateTime) now = g_date_time_new_utc (2024, 5, (int)day, (int)hour, (int)minute, 0);
+    g_autoptr (GError) error = NULL;
+
+    g_assert_true (kn_window_parse (text, &window, &error));
+    bool open = kn_window_is_open (&window, now);
+    g_assert_cmpint (open, ==, kn_window_wait_s (&window, now) == 0);
+    return open;
+}
+
+static void
+test_window (void)
+{
+    static const char *const bad[]
+        = { "", "Sat", "Someday 02:00-05:00", "02:00", "02:00-02:00", "25:00-26:00", "Sat 2-5" };
+    KnWindow window;
+
+    g_assert_true (is_open ("Sat 02:00-05:00", 11, 2, 0));
+    g_assert_false (is_open ("Sat 02:00-05:00", 11, 5, 0));
+    g_assert_false (is_open ("Saturday 02:00-05:00", 12, 3, 0));
+    g_assert_true (is_open ("02:00-05:00", 8, 4, 59));
+    /* Past midnight: the day is that of the begin. */
+    g_assert_true (is_open ("Fri 22:00-04:00", 10, 23, 0));
+    g_assert_true (is_open ("Fri 22:00-04:00", 11, 3, 59));
+    g_assert_false (is_open ("Fri 22:00-04:00", 10, 3, 0));
+    g_assert_true (is_open ("Mon-Fri 01:00-03:00", 6, 1, 30));
+    g_assert_false (is_open ("Mon-Fri 01:00-03:00", 11, 1, 30));
+    g_assert_true (is_open ("Sat-Sun 01:00-03:00", 12, 1, 30));
+    g_assert_true (is_open ("Sun-Mon 01:00-03:00", 6, 1, 30));
+
+    g_autoptr (GDateTime) monday = g_date_time_new_utc (2024, 5, 6, 0, 0, 30);
+    g_assert_true (kn_window_parse ("Tue 02:00-05:00", &window, NULL));
+    g_assert_cmpint (kn_window_wait_s (&window, monday), ==, 26 * 3600 - 30);
+    for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+        g_assert_false (kn_window_parse (bad[i], &window, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -283,5 +325,6 @@ main (int argc, char **argv)
     g_test_add_func ("/doctor/zone", test_zone);
     g_test_add_func ("/doctor/name", test_name);
     g_test_add_func ("/doctor/measured", test_measured);
+    g_test_add_func ("/doctor/window", test_window);
     return g_test_run ();
 }
