@@ -105,9 +105,10 @@ kn_zone_check (const char *name, GError **error)
         return true;
     known = kn_zone_list ();
     near = kn_zone_suggest (name, (const char *const *)known);
-    kn_error_public (error, KN_ERROR_BAD_REQUEST,
-                     "There is no time zone '%.64s'%s%s; a zone has an IANA name such as "
-                     "Asia/Shanghai, or one of Windows such as China Standard Time.",
-                     name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+    kn_error_public (
+        error, KN_ERROR_BAD_REQUEST,
+        "There is no time zone '%.64s'%s%s; a zone (os_timezone) has an IANA name such as "
+        "Asia/Shanghai, or one of Windows such as China Standard Time.",
+        name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     return false;
 }

@@ -147,6 +147,14 @@ kn_server_clock_carry (KnDb *db, const KnServer *server, const KnClockMove *move
     return kn_db_txn (db, carry_txn, &carry, error);
 }
 
+/* A guest on UTC that writes UTC says nothing that its image's guests need, and a Windows that nobody declared would stay there. */
+static bool
+goes_into_images (const KnClockRow *row)
+{
+    return row->has_offset
+           && (row->source != KN_CLOCK_SOURCE_REPEAT || row->declared != KN_CLOCK_BASE_UTC);
+}
+
 bool
 kn_server_clock_to_image (KnDb *db, const KnServer *server, GHashTable *properties, GError **error)
 {
@@ -154,7 +162,7 @@ kn_server_clock_to_image (KnDb *db, const KnServer *server, GHashTable *properti
 
     if (row == NULL)
         return false;
-    if (row->has_offset)
+    if (goes_into_images (row))
         g_hash_table_replace (properties, g_strdup (OFFSET_PROPERTY),
                               g_strdup_printf ("%" G_GINT64_FORMAT, row->offset_s));
     else

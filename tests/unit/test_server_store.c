@@ -511,6 +511,13 @@ test_clock_goes_along (Fixture *f)
     g_assert_true (kn_server_clock_to_image (f->db, &server, image, &error));
     g_assert_cmpstr (g_hash_table_lookup (image, "os_rtc_offset"), ==, "-18000");
 
+    /* UTC that was given and written back is no news. */
+    g_assert_true (kn_store_clock_set_base (
+        f->db, ID, &(KnClockRow){ .base = KN_CLOCK_BASE_UTC, .base_offset_known = true }, &error));
+    (void)kn_store_clock_set_offset (f->db, ID, 1, 20, KN_CLOCK_SOURCE_REPEAT, &error);
+    g_assert_true (kn_server_clock_to_image (f->db, &server, image, &error));
+    g_assert_false (g_hash_table_contains (image, "os_rtc_offset"));
+
     g_hash_table_insert (system, (char *)"image_os_rtc_offset", (char *)"20700");
     g_assert_true (kn_server_clock_from_image (f->db, ID, system, &error));
     from_image = load_clock (f);
