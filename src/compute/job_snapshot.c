@@ -46,7 +46,17 @@ is_wanted (KnServerWork *work, bool *out_wanted, GError **error)
     return false;
 }
 
-/* As above, with the server as it is now. */
+/* Begins a step. @out_wanted: there is something left to do for it. */
+static bool
+begin_wanted (KnServerWork *work, KnJob *job, gpointer data, bool *out_wanted, GError **error)
+{
+    *out_wanted = false;
+
+    return kn_server_work_begin (work, job, data, error)
+           && (work->server == NULL || is_wanted (work, out_wanted, error));
+}
+
+/* As is_wanted(), with the server as it is now. */
 static bool
 look_again (KnServerWork *work, bool *out_wanted, GError **error)
 {
@@ -178,11 +188,7 @@ step_copy (KnJob *job, gpointer data, GError **error)
     g_autofree char *disk = NULL, *name = NULL;
     bool wanted, done = false;
 
-    if (!kn_server_work_begin (&work, job, data, error))
-        return false;
-    if (work.server == NULL)
-        return true;
-    if (!is_wanted (&work, &wanted, error))
+    if (!begin_wanted (&work, job, data, &wanted, error))
         return false;
     if (!wanted)
         return true;
@@ -261,11 +267,7 @@ step_upload (KnJob *job, gpointer data, GError **error)
     g_autoptr (KnImage) image = NULL;
     bool wanted;
 
-    if (!kn_server_work_begin (&work, job, data, error))
-        return false;
-    if (work.server == NULL)
-        return true;
-    if (!is_wanted (&work, &wanted, error))
+    if (!begin_wanted (&work, job, data, &wanted, error))
         return false;
     if (!wanted)
         return true;
