@@ -41,7 +41,7 @@ static const KnCommand commands[] = {
       "print or set what shapes a server's guest" },
     { "explain", kn_cmd_explain, "SERVER [PART] [--diff]",
       "print every decision about a guest with its reason" },
-    { "doctor", kn_cmd_doctor, "[--own | --libvirt URI…] …",
+    { "doctor", kn_cmd_doctor, "--own | --libvirt URI | --nova-db URL",
       "find what is wrong in guests that exist, and say what to do" },
     { "repair", kn_cmd_repair, "[--plan | --apply | --undo ID] …",
       "do what the doctor advises, and undo it" },

@@ -22,21 +22,6 @@
 
 enum { CLEAN = 0, FINDINGS = 1, FAILED = 2 };
 
-static bool
-is_server (const KnFinding *finding, const char *server)
-{
-    return !server || g_strcmp0 (finding->server, server) == 0
-           || g_strcmp0 (finding->name, server) == 0;
-}
-
-static void
-keep_server (GPtrArray *findings, const char *server)
-{
-    for (guint i = findings->len; i-- > 0;)
-        if (!is_server (findings->pdata[i], server))
-            g_ptr_array_remove_index (findings, i);
-}
-
 /* The audit of libvirt hosts as JSON text; caller frees. */
 static char *
 audit_hosts (const KnDoctorArgs *args, GError **error)
@@ -46,7 +31,7 @@ audit_hosts (const KnDoctorArgs *args, GError **error)
     if (!fleet)
         return NULL;
     g_autoptr (GPtrArray) findings = kn_doctor_examine (fleet, args->rule);
-    keep_server (findings, args->server);
+    kn_doctor_args_keep_server (args, findings);
     return kn_doctor_format_json (fleet, findings);
 }
 

@@ -127,3 +127,18 @@ kn_doctor_args_ask (const KnDoctorArgs *args, KnClient *client, GError **error)
     (void)kn_client_call (client, "GET", "compute", path, NULL, &audit, error);
     return audit;
 }
+
+static bool
+is_server (const KnFinding *finding, const char *server)
+{
+    return !server || g_strcmp0 (finding->server, server) == 0
+           || g_strcmp0 (finding->name, server) == 0;
+}
+
+void
+kn_doctor_args_keep_server (const KnDoctorArgs *args, GPtrArray *findings)
+{
+    for (guint i = findings->len; i-- > 0;)
+        if (!is_server (findings->pdata[i], args->server))
+            g_ptr_array_remove_index (findings, i);
+}

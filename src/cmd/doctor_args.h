@@ -26,3 +26,6 @@ KnFleet *kn_doctor_args_gather (const KnDoctorArgs *args, GHashTable *surveys, G
 
 /* The audit that a cloud makes of its own servers, as JSON; json_decref. */
 json_t *kn_doctor_args_ask (const KnDoctorArgs *args, KnClient *client, GError **error);
+
+/* Keeps the findings about the server that was named, if one was. */
+void kn_doctor_args_keep_server (const KnDoctorArgs *args, GPtrArray *findings);

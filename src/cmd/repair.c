@@ -15,7 +15,8 @@
 #include "json/write.h"
 
 #define USAGE                                                                                      \
-    "[--plan | --apply] --own [--os-cloud NAME] | --libvirt URI [--libvirt URI…] [--zone "       \
+    "[--plan | --apply] --own [--os-cloud NAME] | --nova-db URL [--libvirt URI…] | --libvirt "   \
+    "URI…\n"                                                                                     \
     "AREA/CITY]\n"                                                                                 \
     "           --all | --server NAME|ID | --rule RULE\n"                                          \
     "           [--at-next-stop | --now | --window 'Sat 02:00-05:00'] [--grace SECONDS]\n"         \
@@ -98,13 +99,10 @@ check_options (const KnRepairOptions *options, GError **error)
     }
     if (options->resume || options->undo || options->list)
         return true;
-    if (options->doctor.nova_db) {
+    if (options->own
+        && (options->doctor.uris->len > 0 || options->doctor.zone || options->doctor.nova_db)) {
         kn_error_set (error, KN_ERROR_BAD_REQUEST,
-                      "records of a Nova are only looked at (doctor --nova-db)");
-        return false;
-    }
-    if (options->own && (options->doctor.uris->len > 0 || options->doctor.zone)) {
-        kn_error_set (error, KN_ERROR_BAD_REQUEST, "--own goes with neither --libvirt nor --zone");
+                      "--own goes with neither --libvirt nor --nova-db nor --zone");
         return false;
     }
     if (!options->own && !kn_doctor_args_check (&options->doctor, error))
@@ -324,10 +322,9 @@ open_surveys (const GPtrArray *entries, GHashTable *surveys, GError **error)
 }
 
 static bool
-is_own (const GPtrArray *entries)
+is_of (const GPtrArray *entries, const char *uri)
 {
-    return entries->len > 0
-           && strcmp (((const KnRepairEntry *)entries->pdata[0])->uri, KN_REPAIR_OWN) == 0;
+    return entries->len > 0 && strcmp (((const KnRepairEntry *)entries->pdata[0])->uri, uri) == 0;
 }
 
 static int
@@ -340,8 +337,10 @@ go_back_or_on (KnRepairOptions *options, GError **error)
     g_autoptr (GHashTable) surveys = new_surveys ();
     KnRepairRun run = make_run (options);
 
-    if (entries && is_own (entries))
+    if (entries && is_of (entries, KN_REPAIR_OWN))
         return kn_repair_own_again (options, journal, entries, error);
+    if (entries && is_of (entries, KN_REPAIR_NOVA))
+        return kn_repair_nova_again (options, journal, entries, error);
     if (!entries || !open_surveys (entries, surveys, error))
         return KN_REPAIR_EXIT_ERROR;
     bool done = options->undo ? kn_repair_undo (journal, surveys, &run, error)
@@ -395,7 +394,9 @@ kn_cmd_repair (int argc, char **argv)
     else if (options.resume || options.undo)
         status = go_back_or_on (&options, &error);
     else
-        status = options.own ? kn_repair_own (&options, &error) : plan_or_apply (&options, &error);
+        status = options.own              ? kn_repair_own (&options, &error)
+                 : options.doctor.nova_db ? kn_repair_nova (&options, &error)
+                                          : plan_or_apply (&options, &error);
     if (error)
         (void)kn_cmd_fail (error);
     kn_doctor_args_clear (&options.doctor);

@@ -37,3 +37,9 @@ int kn_repair_own (KnRepairOptions *options, GError **error);
 /* Goes on with or takes back the repair in @journal, whose @entries are servers of our own. */
 int kn_repair_own_again (KnRepairOptions *options, KnRepairJournal *journal,
                          const GPtrArray *entries, GError **error);
+
+/* ---- repair_nova.c: records of a Nova, in its database ---- */
+
+int kn_repair_nova (KnRepairOptions *options, GError **error);
+int kn_repair_nova_again (KnRepairOptions *options, KnRepairJournal *journal,
+                          const GPtrArray *entries, GError **error);

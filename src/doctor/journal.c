@@ -136,7 +136,7 @@ file_of (KnRepairJournal *journal, const KnRepairEntry *entry, const char *end)
 static char *
 text_file_of (KnRepairJournal *journal, const KnRepairEntry *entry, const char *which)
 {
-    bool own = strcmp (entry->uri, KN_REPAIR_OWN) == 0;
+    bool own = strcmp (entry->uri, KN_REPAIR_OWN) == 0 || strcmp (entry->uri, KN_REPAIR_NOVA) == 0;
     g_autofree char *end = g_strdup_printf ("%s.%s", which, own ? "properties" : "xml");
 
     return file_of (journal, entry, end);

@@ -18,6 +18,8 @@ const char *kn_repair_step_name (KnRepairStep step);
 
 /* .uri of a server of our own cloud: its texts are properties (JSON) instead of definitions. */
 #define KN_REPAIR_OWN "own"
+/* The same of an instance of a Nova, in its database. */
+#define KN_REPAIR_NOVA "nova"
 
 typedef struct {
     char *uuid, *name, *uri, *host;

@@ -42,6 +42,10 @@ def fixture_own(make_cloud):
     cloud.well = boot(cloud.user, "well", image(cloud.user, os_type="linux", os_distro="debian"))
     cloud.theirs = boot(cloud.other, "theirs", image(cloud.other, os_type="windows", os_clock_policy="utc"))
     yield cloud
+    for server in (cloud.ill, cloud.well, cloud.theirs):
+        cloud.admin_client.compute.delete("/servers/" + server).ok(204)
+    for server in (cloud.ill, cloud.well, cloud.theirs):
+        guests.wait_gone(cloud.admin_client, server)
     cloud.stop()
 
 
