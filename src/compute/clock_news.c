@@ -11,6 +11,7 @@
 
 typedef struct {
     gint64 event_s, heard_us;
+    bool waits; /* somebody will settle it: nobody does what was put back */
 } Heard;
 
 struct KnClockNews {
@@ -46,13 +47,13 @@ kn_clock_news_hear (KnClockNews *news, const char *server, gint64 event_s)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&news->lock);
     Heard *heard = g_hash_table_lookup (news->heard, server);
-    bool first = heard == NULL;
+    bool first = heard == NULL || !heard->waits;
 
-    if (first) {
+    if (heard == NULL) {
         heard = g_new (Heard, 1);
         g_hash_table_insert (news->heard, g_strdup (server), heard);
     }
-    *heard = (Heard){ event_s, kn_time_now () };
+    *heard = (Heard){ event_s, kn_time_now (), true };
     return first;
 }
 
@@ -65,6 +66,7 @@ take (KnClockNews *news, const char *server, Heard *out_heard)
     if (heard == NULL)
         return false;
     *out_heard = *heard;
+    out_heard->waits = false;
     g_hash_table_remove (news->heard, server);
     return true;
 }
@@ -96,13 +98,28 @@ store (KnDb *db, const char *id, const Heard *heard, GError **error)
     return true;
 }
 
+/* What could not be stored is tried again with the next event, the next start, or at the end; one heard since is newer. */
+static void
+put_back (KnClockNews *news, const char *server, const Heard *heard)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&news->lock);
+
+    if (!g_hash_table_contains (news->heard, server))
+        g_hash_table_insert (news->heard, g_strdup (server), g_memdup2 (heard, sizeof *heard));
+}
+
 bool
 kn_server_clock_settle (KnCompute *compute, KnDb *db, const char *server, GError **error)
 {
-    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&compute->clock_news->settling);
+    KnClockNews *news = compute->clock_news;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&news->settling);
     Heard heard;
 
-    return !take (compute->clock_news, server, &heard) || store (db, server, &heard, error);
+    if (!take (news, server, &heard) || store (db, server, &heard, error))
+        return true;
+    put_back (news, server, &heard);
+
+    return false;
 }
 
 void

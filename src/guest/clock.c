@@ -273,7 +273,8 @@ decide_timezone (KnDraft *draft, const Choice *choice)
                         : "Windows keeps local time in the hardware clock, and its zone is "
                           "declared",
                    mapped ? "; Windows calls it " : "", mapped ? choice->zone_as : "",
-                   told || choice->said_by ? "" : "; once the guest sets its clock, that is kept");
+                   told || choice->said_by ? ""
+                                           : "; once the guest sets another time, that is kept");
     kn_decide (draft, "clock/@offset", "timezone");
     kn_decide (draft, "clock/@timezone", choice->zone.text);
 }

@@ -54,6 +54,12 @@ def qemu_pid(server):
         return int(f.read())
 
 
+def qemu_zone(server):
+    """The variable TZ of the guest's QEMU; None: it has none."""
+    with open("/proc/%d/environ" % qemu_pid(server), "rb") as f:
+        return dict(v.partition("=")[::2] for v in f.read().decode().split("\0")).get("TZ")
+
+
 def reboot_hard(world, server):
     world.act(server, "reboot", {"type": "HARD"})
 
@@ -70,12 +76,13 @@ def test_rewritten_time_stays_where_it_was(world):
     server = world.boot(image, world.net)
     assert clock(server) == {"offset": "timezone", "timezone": "Asia/Shanghai"}
     assert rule(world, server) == "clock.windows-timezone"
+    assert qemu_zone(server) == "Asia/Shanghai"
     guests.wait_clock(world.admin, server, 8)
     wait_stored(world, server, 8)
 
     stop_start(world, server)
     assert clock(server) == {"offset": "variable", "basis": "utc", "adjustment": "28800"}
-    assert rule(world, server) == "clock.guest"
+    assert rule(world, server) == "clock.guest" and qemu_zone(server) is None
     guests.wait_clock(world.admin, server, 8)
 
     reboot_hard(world, server)

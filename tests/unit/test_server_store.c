@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "compute/clock.h"
+#include "compute/compute_priv.h"
 #include "compute/history_store.h"
 #include "compute/host_boot_store.h"
 #include "compute/placement_store.h"
@@ -489,6 +490,34 @@ test_clock_history_is_bounded (Fixture *f)
                      (KN_CLOCK_CHANGES_MAX + 20) * 3600);
 }
 
+/* Whichever statement fails, what the guest has set is not lost. */
+static void
+test_clock_settles (Fixture *f)
+{
+    KnCompute compute = { .clock_news = kn_clock_news_new () };
+    g_autoptr (KnClockRow) row = NULL;
+    bool settled = false;
+    guint n = 0;
+
+    insert (f, ID, "p1", "a");
+    g_assert_true (kn_clock_news_hear (compute.clock_news, ID, 3600));
+    g_assert_false (kn_clock_news_hear (compute.clock_news, ID, 7200));
+    while (!settled) {
+        g_autoptr (GError) error = NULL;
+
+        kn_db_fail_after (f->db, ++n);
+        settled = kn_server_clock_settle (&compute, f->db, ID, &error);
+        g_assert_true (settled || error != NULL);
+        g_assert_cmpuint (n, <, 30);
+    }
+    kn_db_fail_after (f->db, 0);
+    g_assert_cmpuint (n, >, 3);
+    row = load_clock (f);
+    g_assert_cmpint (row->offset_s, ==, 7200);
+    g_assert_true (kn_clock_news_hear (compute.clock_news, ID, 1));
+    kn_clock_news_free (compute.clock_news);
+}
+
 /* Snapshot and boot from it; a move to a host of another zone. */
 static void
 test_clock_goes_along (Fixture *f)
@@ -553,6 +582,7 @@ static const Case cases[] = {
     { "clock", test_clock },
     { "clock-history", test_clock_history_is_bounded },
     { "clock-goes-along", test_clock_goes_along },
+    { "clock-settles", test_clock_settles },
 };
 
 static void
