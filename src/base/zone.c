@@ -75,7 +75,7 @@ read_name (const char *line)
     guint n = g_strv_length (words);
 
     if (n >= 2 && strcmp (words[0], "Z") == 0)
-        return g_steal_pointer (&words[1]);
+        return g_strdup (words[1]);
     return n >= 3 && strcmp (words[0], "L") == 0 ? g_strdup (words[2]) : NULL;
 }
 
