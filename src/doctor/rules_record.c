@@ -114,8 +114,7 @@ check_no_domain (KnExam *exam, const KnSubject *subject)
     if (!record || record->deleted || kn_subject_definition (subject) || !subject->host
         || !subject->host->uri || (record->vm_state && g_strv_contains (without, record->vm_state)))
         return;
-    KnFinding *finding
-        = kn_exam_find (exam, "The record has no domain on its host, %s.", subject->host->name);
+    KnFinding *finding = kn_exam_find (exam, "The record has no domain on its host.");
     kn_finding_note (finding, "vm_state = %s", record->vm_state ? record->vm_state : "(null)");
 }
 

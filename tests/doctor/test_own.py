@@ -199,6 +199,11 @@ def test_lost_domain_and_lost_record(own, test_driver):
     test_driver.defineXML(orphan)
     rules = {f["rule"]: f for f in own.admin_client.root.get("/kilonova/findings").ok(200)["findings"]}
     assert rules["domain-no-record"]["server"]["id"] == "11111111-2222-4333-8444-555555555555"
+    test_driver.lookupByUUIDString(own.theirs).destroy()
+    test_driver.lookupByUUIDString(own.theirs).undefine()
+    theirs = own.other.root.get("/kilonova/findings").ok(200)
+    assert found(theirs, own.theirs) == {"record-no-domain"} and "lab" not in json.dumps(theirs)
+    test_driver.defineXML(text).create()
     assert "domain-no-record" not in {f["rule"] for f in own.other.root.get("/kilonova/findings").ok(200)["findings"]}
     test_driver.lookupByName("orphan").undefine()
 
