@@ -5,8 +5,8 @@
 #include "doctor/rules_priv.h"
 
 static const KnDoctorRules *const tables[] = {
-    &kn_rules_clock,   &kn_rules_hyperv, &kn_rules_cpu,      &kn_rules_device,
-    &kn_rules_machine, &kn_rules_record, &kn_rules_measured, &kn_rules_fleet,
+    &kn_rules_clock,  &kn_rules_hyperv,   &kn_rules_cpu,   &kn_rules_device,  &kn_rules_machine,
+    &kn_rules_record, &kn_rules_measured, &kn_rules_fleet, &kn_rules_storage,
 };
 
 #define RULES_MAX 128

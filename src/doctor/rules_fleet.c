@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules that need more than one guest: disks that two write to, storage that runs full, files that nobody uses. */
+/* Rules that need more than one guest: disks that two write to, guests that run twice. */
 #include <string.h>
 
 #include "doctor/rules_priv.h"
 
-/* Ceph's own defaults (mon_osd_nearfull_ratio, mon_osd_full_ratio), good for file systems too. */
-#define NEAR_FULL 0.85
-#define FULL 0.95
+/* Of images of a block-device server the name alone says little; a cluster's are known by it, whichever member is asked. */
+static char *
+network_source (const KnElement *disk, const char *protocol, const char *name)
+{
+    static const char *const parts[]
+        = { "source/host/@name", "source/host/@port", "source/host/@socket" };
+    static const char *const clusters[] = { "rbd", "gluster", "sheepdog", "vxhs", NULL };
+    g_autoptr (GString) key = g_string_new (NULL);
+
+    g_string_printf (key, "%s:%s", protocol, name ? name : "");
+    for (gsize i = 0; i < G_N_ELEMENTS (parts) && !g_strv_contains (clusters, protocol); i++) {
+        const char *part = kn_element_get (disk, parts[i]);
+        if (part)
+            g_string_append_printf (key, "@%s", part);
+    }
+    return g_string_free (g_steal_pointer (&key), FALSE);
+}
+
+/* The path of a pool's volume on @host, so that one who names the volume and one who names the file are seen to mean the same. */
+static char *
+volume_source (const KnFleet *fleet, const char *host, const char *pool, const char *name)
+{
+    for (guint i = 0; i < fleet->volumes->len; i++) {
+        const KnVolumeFile *volume = fleet->volumes->pdata[i];
+
+        if (g_strcmp0 (volume->host, host) == 0 && g_strcmp0 (volume->pool, pool) == 0
+            && g_strcmp0 (volume->name, name) == 0)
+            return g_strdup (volume->path);
+    }
+    return g_strdup_printf ("%s/%s", pool, name);
+}
 
 /* What a disk element writes to: a path, a device, "pool/volume" or "protocol:name". Caller frees; NULL: nothing, or it only reads,
  * or it may be shared. */
 static char *
-written_source (const KnElement *disk)
+written_source (const KnFleet *fleet, const KnSubject *subject, const KnElement *disk)
 {
     const char *device = kn_element_get (disk, "@device");
     const char *file = kn_element_get (disk, "source/@file"),
                *dev = kn_element_get (disk, "source/@dev"),
-               *name = kn_element_get (disk, "source/@name"),
                *protocol = kn_element_get (disk, "source/@protocol"),
                *pool = kn_element_get (disk, "source/@pool"),
                *volume = kn_element_get (disk, "source/@volume");
@@ -27,9 +54,11 @@ written_source (const KnElement *disk)
         return NULL;
     if (file || dev)
         return g_strdup (file ? file : dev);
-    if (protocol && name)
-        return g_strdup_printf ("%s:%s", protocol, name);
-    return pool && volume ? g_strdup_printf ("%s/%s", pool, volume) : NULL;
+    if (protocol)
+        return network_source (disk, protocol, kn_element_get (disk, "source/@name"));
+    return pool && volume
+               ? volume_source (fleet, subject->host ? subject->host->name : NULL, pool, volume)
+               : NULL;
 }
 
 /* The same path on two hosts is another file unless the storage is shared, which only network disks are for sure. */
@@ -70,7 +99,7 @@ check_shared (KnExam *exam, const KnFleet *fleet)
         const KnElement *disk = kn_definition_first (definition, "devices/disk");
 
         for (; disk; disk = kn_element_next (disk)) {
-            g_autofree char *source = written_source (disk);
+            g_autofree char *source = written_source (fleet, subject, disk);
             g_autofree char *key = source ? source_key (subject, source) : NULL;
             const KnSubject *other = key ? g_hash_table_lookup (owners, key) : NULL;
 
@@ -106,112 +135,6 @@ check_twice (KnExam *exam, const KnFleet *fleet)
     }
 }
 
-/* ---- storage ---- */
-
-static void
-name_storage (KnFinding *finding, const KnStorage *storage)
-{
-    finding->name = g_strdup (storage->name);
-    finding->host = g_strdup (storage->host);
-}
-
-static void
-check_full (KnExam *exam, const KnFleet *fleet)
-{
-    for (guint i = 0; fleet->storages && i < fleet->storages->len; i++) {
-        const KnStorage *storage = fleet->storages->pdata[i];
-        double near = storage->near_full > 0 ? storage->near_full : NEAR_FULL;
-        double full = storage->full > 0 ? storage->full : FULL;
-        double ratio = storage->capacity_bytes
-                           ? (double)storage->used_bytes / (double)storage->capacity_bytes
-                           : 0;
-
-        if (ratio < near)
-            continue;
-        KnFinding *finding
-            = kn_exam_find (exam, "The storage '%s' is %.0f %% full.", storage->name, ratio * 100);
-        if (ratio >= full)
-            finding->severity = KN_SEVERITY_CRITICAL;
-        name_storage (finding, storage);
-        kn_finding_note (finding, "used = %.2f of %.2f, near-full from %.2f, full from %.2f", ratio,
-                         1.0, near, full);
-    }
-}
-
-static void
-check_promised (KnExam *exam, const KnFleet *fleet)
-{
-    for (guint i = 0; fleet->storages && i < fleet->storages->len; i++) {
-        const KnStorage *storage = fleet->storages->pdata[i];
-
-        if (storage->capacity_bytes == 0 || storage->promised_bytes <= storage->capacity_bytes)
-            continue;
-        KnFinding *finding = kn_exam_find (
-            exam, "The disks on '%s' may grow to %.1f times what it holds.", storage->name,
-            (double)storage->promised_bytes / (double)storage->capacity_bytes);
-        name_storage (finding, storage);
-        kn_finding_note (finding, "promised = %" G_GUINT64_FORMAT " bytes of %" G_GUINT64_FORMAT,
-                         storage->promised_bytes, storage->capacity_bytes);
-    }
-}
-
-/* Sources of all disks and the files behind them, whoever uses them. */
-static GHashTable *
-list_used (const KnFleet *fleet)
-{
-    static const char *const kinds[] = { "devices/disk", "devices/serial", "devices/console" };
-    static const char *const texts[] = { "os/kernel", "os/initrd", "os/loader", "os/nvram" };
-    GHashTable *used = g_hash_table_new (g_str_hash, g_str_equal);
-
-    for (guint i = 0; i < fleet->subjects->len; i++) {
-        const KnSubject *subject = fleet->subjects->pdata[i];
-        const KnDefinition *both[] = { subject->persistent, subject->live };
-
-        for (gsize d = 0; d < G_N_ELEMENTS (both); d++) {
-            for (gsize t = 0; t < G_N_ELEMENTS (texts); t++) {
-                const char *text = kn_definition_get (both[d], texts[t]);
-                if (text)
-                    g_hash_table_add (used, (gpointer)text);
-            }
-            for (gsize k = 0; k < G_N_ELEMENTS (kinds); k++)
-                for (const KnElement *e = kn_definition_first (both[d], kinds[k]); e;
-                     e = kn_element_next (e)) {
-                    const char *file = kn_element_get (e, "source/@file");
-                    const char *path = file ? file : kn_element_get (e, "source/@path");
-                    if (path)
-                        g_hash_table_add (used, (gpointer)path);
-                }
-        }
-    }
-    for (guint i = 0; i < fleet->volumes->len; i++) {
-        const KnVolumeFile *volume = fleet->volumes->pdata[i];
-
-        if (volume->backing)
-            g_hash_table_add (used, volume->backing);
-    }
-    return used;
-}
-
-static void
-check_unused (KnExam *exam, const KnFleet *fleet)
-{
-    if (!fleet->volumes)
-        return;
-    g_autoptr (GHashTable) used = list_used (fleet);
-    for (guint i = 0; i < fleet->volumes->len; i++) {
-        const KnVolumeFile *volume = fleet->volumes->pdata[i];
-
-        if (g_hash_table_contains (used, volume->path))
-            continue;
-        KnFinding *finding = kn_exam_find (exam, "No guest of this host uses %s.", volume->path);
-        finding->name = g_strdup (volume->path);
-        finding->host = g_strdup (volume->host);
-        finding->confidence = KN_CONFIDENCE_MEDIUM;
-        kn_finding_note (finding, "allocated = %" G_GUINT64_FORMAT " bytes",
-                         volume->allocation_bytes);
-    }
-}
-
 static const KnDoctorRule rows[] = {
     { "disk-two-writers", KN_SEVERITY_CRITICAL, KN_NEEDS_DEFINITION, false,
       "Two guests write to one disk",
@@ -221,15 +144,5 @@ static const KnDoctorRule rows[] = {
       "A guest that runs on two hosts",
       "Both write to the same disk and answer to the same address: data is destroyed.",
       "Power off the one that should not be there, now.", .check_fleet = check_twice },
-    { "storage-full", KN_SEVERITY_ERROR, KN_NEEDS_MEASUREMENT, false, "Storage nearly full",
-      "Guests pause with I/O errors when it is full; Ceph refuses all writes.",
-      "Free or add space.", .check_fleet = check_full },
-    { "storage-promised", KN_SEVERITY_NOTICE, KN_NEEDS_MEASUREMENT, false,
-      "Storage promised more than once",
-      "Thin disks that grow fill the storage, and then all guests on it stop.",
-      "Watch the storage, or add space.", .check_fleet = check_promised },
-    { "storage-unused", KN_SEVERITY_NOTICE, KN_NEEDS_MEASUREMENT | KN_NEEDS_DEFINITION, false,
-      "A disk or image that nobody uses", "Space is lost.",
-      "Find out whose it is, then remove it by hand.", .check_fleet = check_unused },
 };
 const KnDoctorRules kn_rules_fleet = { rows, G_N_ELEMENTS (rows) };

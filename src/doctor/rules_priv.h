@@ -10,7 +10,7 @@ typedef struct {
 } KnDoctorRules;
 
 extern const KnDoctorRules kn_rules_clock, kn_rules_hyperv, kn_rules_cpu, kn_rules_device,
-    kn_rules_machine, kn_rules_record, kn_rules_fleet, kn_rules_measured;
+    kn_rules_machine, kn_rules_record, kn_rules_fleet, kn_rules_storage, kn_rules_measured;
 
 /* Whether the subject was declared (by property @name with @value) to be as it is. */
 bool kn_subject_declares (const KnSubject *subject, const char *name, const char *value);

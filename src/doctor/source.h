@@ -21,5 +21,9 @@ KnSubject *kn_fleet_add_subject (KnFleet *fleet, const char *uuid);
 void kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                           const KnSurveyDomain *domain);
 
+/* Adds the storage that the disks of @host's guests, already in @fleet, are on, and the volumes of its pools. Nothing where
+ * libvirt's storage driver is missing or does not answer in time. */
+void kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host);
+
 /* To be called once all sources are in: finds out what runs in each guest. */
 void kn_fleet_identify (KnFleet *fleet);

@@ -97,6 +97,52 @@ free_host (gpointer data)
     g_free (host);
 }
 
+static void
+free_storage (gpointer data)
+{
+    KnStorage *storage = data;
+
+    g_free (storage->name);
+    g_free (storage->host);
+    g_free (storage->where);
+    g_free (storage);
+}
+
+KnStorage *
+kn_storage_new (const char *name, const char *host)
+{
+    KnStorage *storage = g_new0 (KnStorage, 1);
+
+    storage->name = g_strdup (name);
+    storage->host = g_strdup (host);
+    return storage;
+}
+
+static void
+free_volume (gpointer data)
+{
+    KnVolumeFile *volume = data;
+
+    g_free (volume->path);
+    g_free (volume->host);
+    g_free (volume->backing);
+    g_free (volume->pool);
+    g_free (volume->name);
+    g_free (volume->owner);
+    g_free (volume);
+}
+
+KnVolumeFile *
+kn_volume_file_new (KnVolumeKind kind, const char *path, const char *host)
+{
+    KnVolumeFile *volume = g_new0 (KnVolumeFile, 1);
+
+    volume->kind = kind;
+    volume->path = g_strdup (path);
+    volume->host = g_strdup (host);
+    return volume;
+}
+
 KnFleet *
 kn_fleet_new (void)
 {
@@ -104,6 +150,8 @@ kn_fleet_new (void)
 
     fleet->subjects = g_ptr_array_new_with_free_func (kn_subject_free);
     fleet->hosts = g_ptr_array_new_with_free_func (free_host);
+    fleet->storages = g_ptr_array_new_with_free_func (free_storage);
+    fleet->volumes = g_ptr_array_new_with_free_func (free_volume);
     return fleet;
 }
 
@@ -114,8 +162,8 @@ kn_fleet_free (KnFleet *fleet)
         return;
     g_ptr_array_unref (fleet->subjects);
     g_ptr_array_unref (fleet->hosts);
-    g_clear_pointer (&fleet->storages, g_ptr_array_unref);
-    g_clear_pointer (&fleet->volumes, g_ptr_array_unref);
+    g_ptr_array_unref (fleet->storages);
+    g_ptr_array_unref (fleet->volumes);
     g_free (fleet->zone);
     g_free (fleet);
 }

@@ -122,22 +122,39 @@ bool kn_subject_is_windows (const KnSubject *subject);
 /* A file system, pool or Ceph cluster that disks are on. */
 typedef struct {
     char *name, *host;
+    char *where; /* how it was looked at: "file system of /srv/guests", "pool 'vms' (rbd)" */
     guint64 capacity_bytes, used_bytes;
-    guint64 promised_bytes; /* what thin disks may grow to */
+    guint64 growth_bytes;   /* by which thin disks on it may still grow */
+    guint disks;            /* that guests write to */
     double near_full, full; /* ratios; 0: the usual ones */
+    bool grows; /* something that is written to it takes more space: full means trouble */
 } KnStorage;
+KnStorage *kn_storage_new (const char *name, const char *host);
+
+typedef enum {
+    KN_VOLUME_OTHER, /* no guest's disk by its looks, or others may use it: accused of nothing */
+    KN_VOLUME_DISK,  /* a disk in a pool of this host alone */
+    KN_VOLUME_SERVER_GONE, /* of a server (.owner) that its cloud has no record of */
+    KN_VOLUME_IMAGE,       /* an image (.owner: its name) that no server stands on */
+    KN_VOLUME_N
+} KnVolumeKind;
 
 /* A volume of a pool. */
 typedef struct {
     char *path, *host, *backing; /* backing: path, NULL: none */
+    char *pool, *name;           /* as disks of type `volume` call it; NULL: they do not */
+    char *owner;
+    KnVolumeKind kind;
     guint64 allocation_bytes;
+    gint64 idle_s; /* for how long nobody has written to it or used it */
 } KnVolumeFile;
+KnVolumeFile *kn_volume_file_new (KnVolumeKind kind, const char *path, const char *host);
 
 typedef struct {
     GPtrArray *subjects; /* of KnSubject */
     GPtrArray *hosts;    /* of KnSubjectHost */
-    GPtrArray *storages; /* of KnStorage; NULL: not looked at */
-    GPtrArray *volumes;  /* of KnVolumeFile; NULL: not looked at */
+    GPtrArray *storages; /* of KnStorage; none: not looked at */
+    GPtrArray *volumes;  /* of KnVolumeFile; none: not looked at */
     char *zone;          /* of guests that declare none; NULL: nobody said */
     bool has_records;    /* a source of records was read: a domain without one is a finding */
 } KnFleet;

@@ -4,20 +4,10 @@
 
 #include <string.h>
 
-#include "virt/virt_priv.h"
+#include "virt/survey_priv.h"
 
 #define RESTART_POLL_US 200000
 #define NO_ID ((unsigned int)-1)
-
-struct KnSurvey {
-    KnVirt *virt;     /* without thread and events; NULL: @host is one of our hosts */
-    KnVirtHost *host; /* for errors and facts; otherwise never connected by itself */
-    virConnectPtr conn;
-    const KnVirtFacts *facts;
-    KnVirtFacts *own_facts;
-    bool invents;
-    unsigned int secrets; /* flag for definitions that are given back */
-};
 
 /* A URI without an address is this machine. */
 static bool
@@ -60,6 +50,7 @@ kn_survey_open (const char *uri, KnSurveyMode mode, GError **error)
         return NULL;
     survey->secrets = mode == KN_SURVEY_CHANGE ? VIR_DOMAIN_XML_SECURE : 0;
     survey->invents = kn_virt_is_test (survey->conn);
+    survey->local = is_local (uri);
     survey->facts = survey->own_facts = kn_virt_facts_load (survey->host, survey->conn, error);
     return survey->facts ? g_steal_pointer (&survey) : NULL;
 }
@@ -75,6 +66,7 @@ kn_survey_of (KnVirtHost *host, GError **error)
     if (!survey->conn)
         return NULL;
     survey->invents = kn_virt_is_test (survey->conn);
+    survey->local = is_local (host->uri);
     return g_steal_pointer (&survey);
 }
 
@@ -101,6 +93,12 @@ bool
 kn_survey_invents (const KnSurvey *survey)
 {
     return survey->invents;
+}
+
+bool
+kn_survey_is_local (const KnSurvey *survey)
+{
+    return survey->local;
 }
 
 void

@@ -20,6 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurvey, kn_survey_close)
 const KnVirtFacts *kn_survey_facts (const KnSurvey *survey);
 /* libvirt's test driver: what it measures is invented. */
 bool kn_survey_invents (const KnSurvey *survey);
+/* The host is this machine, as its address says. */
+bool kn_survey_is_local (const KnSurvey *survey);
 
 typedef struct {
     char *uuid, *name;
@@ -48,3 +50,38 @@ KnSurveyDomain *kn_survey_load (KnSurvey *survey, const char *uuid, GError **err
 bool kn_survey_define (KnSurvey *survey, const char *xml, GError **error);
 /* Powers a running domain off and on again with its persistent definition: asks the guest for @grace_s seconds first. */
 bool kn_survey_restart (KnSurvey *survey, const char *uuid, guint grace_s, GError **error);
+
+/* ---- storage: survey_storage.c ---- */
+
+typedef struct {
+    char *name, *path, *format;
+    char *backing; /* path of the file that it stands on; NULL: none */
+    guint64 capacity_bytes, allocation_bytes;
+    gint64 changed_s; /* when it was last written, seconds since 1970; 0: not known */
+} KnSurveyVolume;
+
+/* A pool that is active. */
+typedef struct {
+    char *name, *type;                       /* "dir", "rbd" */
+    char *dir;                               /* its folder; NULL: it has none */
+    guint64 capacity_bytes, available_bytes; /* of what is below it, when libvirt last looked */
+    GPtrArray *volumes;                      /* of KnSurveyVolume, those that are still there */
+} KnSurveyPool;
+
+/* What a guest's disk takes of its storage. */
+typedef struct {
+    char *path;
+    guint64 capacity_bytes, allocation_bytes;
+} KnSurveyBlock;
+
+typedef struct {
+    GPtrArray *pools; /* of KnSurveyPool */
+    GPtrArray
+        *blocks; /* of KnSurveyBlock: disks of all guests that are files or devices of the host */
+} KnSurveyStorage;
+void kn_survey_storage_free (KnSurveyStorage *storage);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyStorage, kn_survey_storage_free)
+
+/* Looks at pools, volumes and disks without reading any folder again. A file server that is dead holds up the answer: NULL after
+ * @timeout_ms, or when the host has no storage driver. */
+KnSurveyStorage *kn_survey_load_storage (KnSurvey *survey, guint timeout_ms);
