@@ -67,7 +67,7 @@ begin_txn (KnDb *db, gpointer data, GError **error)
     g_autofree char *object = kn_id_from_name (id);
     g_autoptr (json_t) payload
         = json_pack ("{s:s, s:I}", "server", id, "until_us",
-                     (json_int_t)(kn_time_now () + limits_s[b->gap] * G_USEC_PER_SEC));
+                     (json_int_t)kn_time_now () + limits_s[b->gap] * (json_int_t)G_USEC_PER_SEC);
     bool fresh = false;
 
     return kn_history_begin_event (db, id, request_id, KN_TIME_SET_EVENT, &fresh, error)
