@@ -8,6 +8,7 @@
 #include "virt/virt_priv.h"
 
 #define CHUNK (256 * KIB)
+#define PIECE (8 * MIB)
 
 static void
 abort_stream (virStreamPtr stream)
@@ -149,10 +150,10 @@ receive_all (KnPoolCall *call, virStreamPtr stream, guint64 max, KnVolumeTake ta
     return true;
 }
 
-/* Streams @len bytes of the volume's file from @offset on. */
+/* One stream's worth. */
 static bool
-download (KnPoolCall *call, virStorageVolPtr volume, guint64 offset, guint64 len, KnVolumeTake take,
-          gpointer data, GError **error)
+download_piece (KnPoolCall *call, virStorageVolPtr volume, guint64 offset, guint64 len,
+                KnVolumeTake take, gpointer data, GError **error)
 {
     g_autoptr (virStream) stream = virStreamNew (call->conn, 0);
 
@@ -164,6 +165,19 @@ download (KnPoolCall *call, virStorageVolPtr volume, guint64 offset, guint64 len
     }
     if (virStreamFinish (stream) < 0)
         return kn_virt_fail (call->host, call->conn, error);
+    return true;
+}
+
+/* Hands over @len bytes of the volume's file from @offset on, in streams of bounded length: libvirt reads what the host sends as
+ * fast as it comes and keeps in memory what has not been asked for yet. */
+static bool
+download (KnPoolCall *call, virStorageVolPtr volume, guint64 offset, guint64 len, KnVolumeTake take,
+          gpointer data, GError **error)
+{
+    for (guint64 done = 0; done < len; done += PIECE)
+        if (!download_piece (call, volume, offset + done, MIN (len - done, PIECE), take, data,
+                             error))
+            return false;
     return true;
 }
 
@@ -203,8 +217,7 @@ download_tail (KnPoolCall *call, virStorageVolPtr volume, gsize max, GByteArray 
     }
     guint64 len = MIN (info.allocation, max);
 
-    return len == 0
-           || download (call, volume, info.allocation - len, len, append_bytes, out, error);
+    return download (call, volume, info.allocation - len, len, append_bytes, out, error);
 }
 
 bool

@@ -146,3 +146,20 @@ def test_the_guests_clock_goes_into_the_copy(world):
     assert clock["offset"] == "variable" and abs(int(clock["adjustment"]) - 28800) <= 2
     guests.wait_clock(world.admin, copy, 8)
     world.delete(server, copy)
+
+
+def test_a_large_copy_takes_little_memory(world):
+    def peak_kib():
+        with open("/proc/%d/status" % world.cloud.process.pid, encoding="ascii") as f:
+            return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+    server = world.boot(world.image("rtc"), world.net)
+    guests.virsh("destroy", server)
+    guests.wait_status(world.admin, server, "SHUTOFF")
+    disk = "%s/instances/%s_disk" % (world.cloud.data, server)
+    subprocess.run(["qemu-io", "-c", "write -P 0x5a 1M 300M", disk], check=True, stdout=subprocess.DEVNULL)
+    before = peak_kib()
+    made = snapshot(world, server, status="SHUTOFF")
+    assert peak_kib() - before < 64 * 1024
+    assert world.admin.image.get("/images/" + made).ok(200)["size"] > 300 << 20
+    subprocess.run(["qemu-img", "compare", "-q", "%s/images/%s" % (world.cloud.data, made), disk], check=True)
+    world.delete(server)
