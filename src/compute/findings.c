@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "compute/clock_store.h"
 #include "compute/facts.h"
+#include "compute/findings_priv.h"
 #include "compute/skew_store.h"
 #include "doctor/source.h"
 #include "guest/clock.h"
@@ -167,6 +168,15 @@ measure (Gathering *g, KnSubject *subject, KnVirtHost *host)
 
 /* ---- one server ---- */
 
+/* What the disk says, whatever was declared. */
+static bool
+take_inspection (Gathering *g, KnSubjectRecord *record, GError **error)
+{
+    return !record->image_id
+           || kn_image_find_inspected_os (g->db, record->image_id, &record->inspected_os_type,
+                                          &record->inspected_by, error);
+}
+
 static bool
 add_server (Gathering *g, const KnServer *server, KnVirtHost *host, KnSubjectHost *where,
             GError **error)
@@ -178,6 +188,8 @@ add_server (Gathering *g, const KnServer *server, KnVirtHost *host, KnSubjectHos
         return false;
     KnSubject *subject = kn_fleet_add_subject (g->fleet, server->uuid);
     subject->record = make_record (server, &facts);
+    if (!take_inspection (g, subject->record, error))
+        return false;
     subject->title = g_strdup (server->name);
     subject->name = kn_server_domain_name (server);
     subject->host = where;
@@ -236,8 +248,10 @@ add_host (Gathering *g, const char *name, bool all, GError **error)
         if (strcmp (server->host, name) == 0 && !add_server (g, server, host, where, error))
             return false;
     }
-    if (all)
+    if (all) {
         add_orphans (g, where);
+        kn_findings_add_host_storage (g->db, g->fleet, host, survey, where);
+    }
     return true;
 }
 
@@ -258,6 +272,8 @@ kn_compute_load_fleet (KnCompute *compute, const char *project_id, GError **erro
     fleet->has_records = true;
     for (gsize i = 0; done && hosts[i]; i++)
         done = add_host (&g, hosts[i], project_id == NULL, error);
+    if (done && !project_id)
+        done = kn_findings_add_cloud_storage (compute, g.db, fleet, error);
     for (guint i = 0; i < servers->len; i++)
         kn_server_free (servers->pdata[i]);
     g_string_chunk_free (g.text);

@@ -66,6 +66,8 @@ check_os_type (KnExam *exam, const KnSubject *subject)
                                        empty ? "" : "'", witness.source, witness.family);
     kn_finding_note (finding, "instances.os_type = %s", empty ? "(null)" : record->os_type);
     kn_finding_note (finding, "%s = %s", witness.source, witness.said);
+    if (witness.said == record->inspected_os_type && record->inspected_by)
+        kn_finding_note (finding, "%s", record->inspected_by);
     kn_finding_record (finding, "os_type", witness.family, record->os_type);
 }
 

@@ -168,13 +168,16 @@ is_used (GHashTable *used, const KnVolumeFile *volume)
 typedef struct {
     const char *what; /* with the path, or with the owner */
     bool names_owner;
-    gint64 idle_s; /* what was touched since may be about to be used */
+    const char *label; /* of the path */
+    gint64 idle_s;     /* what was touched since may be about to be used */
 } Kind;
 
 static const Kind kinds[KN_VOLUME_N] = {
-    [KN_VOLUME_DISK] = { "No guest of this host uses %s.", false, 3600 },
-    [KN_VOLUME_SERVER_GONE] = { "The disk is of server %s, which does not exist.", true, 3600 },
-    [KN_VOLUME_IMAGE] = { "No server uses the image '%s', and none did lately.", true, 90 * 86400 },
+    [KN_VOLUME_DISK] = { "No guest of this host uses %s.", false, "file", 3600 },
+    [KN_VOLUME_SERVER_GONE]
+    = { "The disk is of server %s, which does not exist.", true, "file", 3600 },
+    [KN_VOLUME_IMAGE]
+    = { "No server uses the image '%s', and none did lately.", true, "image", 90 * 86400 },
 };
 
 static KnFinding *
@@ -202,7 +205,7 @@ check_unused (KnExam *exam, const KnFleet *fleet)
         finding->name = g_strdup (volume->path);
         finding->host = g_strdup (volume->host);
         finding->confidence = KN_CONFIDENCE_MEDIUM;
-        kn_finding_note (finding, "file = %s", volume->path);
+        kn_finding_note (finding, "%s = %s", kinds[volume->kind].label, volume->path);
         kn_finding_note (finding, "allocated = %" G_GUINT64_FORMAT " bytes",
                          volume->allocation_bytes);
         kn_finding_note (finding, "untouched for = %" G_GINT64_FORMAT " hours",

@@ -21,9 +21,21 @@ KnSubject *kn_fleet_add_subject (KnFleet *fleet, const char *uuid);
 void kn_fleet_add_domain (KnFleet *fleet, KnSurvey *survey, const char *uri, const char *name,
                           const KnSurveyDomain *domain);
 
-/* Adds the storage that the disks of @host's guests, already in @fleet, are on, and the volumes of its pools. Nothing where
- * libvirt's storage driver is missing or does not answer in time. */
-void kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host);
+/* What a source knows better than what a pool shows. */
+typedef struct {
+    const char *const *dirs; /* folders that others than guests write to; NULL-terminated */
+    /* What a volume is, and whose (*@out_owner, for the caller to free). */
+    KnVolumeKind (*judge) (const KnSurveyPool *pool, const KnSurveyVolume *volume, gpointer data,
+                           char **out_owner);
+    gpointer data;
+} KnStorageView;
+
+/* Adds the storage that the disks of @host's guests, already in @fleet, are on, and the volumes of its pools. @view NULL: nobody
+ * knows better. Nothing where libvirt's storage driver is missing or does not answer in time. */
+void kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host,
+                           const KnStorageView *view);
+/* Adds the file system of @path on this machine, @host, which more is written to; @name if it has none yet. */
+void kn_fleet_add_folder (KnFleet *fleet, const char *host, const char *name, const char *path);
 
 /* To be called once all sources are in: finds out what runs in each guest. */
 void kn_fleet_identify (KnFleet *fleet);

@@ -138,7 +138,7 @@ kn_fleet_add_survey (KnFleet *fleet, KnSurvey *survey, const char *uri, const ch
             subject = kn_fleet_add_subject (fleet, domain->uuid);
         kn_subject_take_domain (subject, host, domain);
     }
-    kn_fleet_add_storage (fleet, survey, host);
+    kn_fleet_add_storage (fleet, survey, host, NULL);
     return true;
 }
 

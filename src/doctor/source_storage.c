@@ -13,11 +13,12 @@ typedef struct {
     KnFleet *fleet;
     const KnSubjectHost *host;
     const KnSurveyStorage *seen;
+    const KnStorageView *view;
     bool local;
     GHashTable *volumes;  /* path and "pool/volume" -> KnSurveyVolume */
     GHashTable *pools;    /* path and "pool/volume" -> KnSurveyPool */
     GHashTable *blocks;   /* path -> KnSurveyBlock */
-    GHashTable *storages; /* what tells it apart -> KnStorage */
+    GHashTable *storages; /* name of a pool -> KnStorage */
     GHashTable *counted;  /* paths of disks */
     GHashTable *written;  /* KnSurveyPool: a guest's disk is in it; others are libraries */
 } Look;
@@ -60,26 +61,29 @@ index_seen (Look *look)
 /* ---- what a disk is on ---- */
 
 static KnStorage *
-ensure_storage (Look *look, char *key, const char *name)
+add_storage (KnFleet *fleet, const char *host, const char *name)
 {
-    KnStorage *storage = g_hash_table_lookup (look->storages, key);
+    KnStorage *storage = kn_storage_new (name, host);
 
-    if (storage) {
-        g_free (key);
-        return storage;
-    }
-    storage = kn_storage_new (name, look->host->name);
-    g_hash_table_insert (look->storages, key, storage);
-    g_ptr_array_add (look->fleet->storages, storage);
+    g_ptr_array_add (fleet->storages, storage);
     return storage;
 }
 
 static KnStorage *
-ensure_space (Look *look, const KnSpace *space, const char *name, const char *path)
+ensure_space (KnFleet *fleet, const char *host, const KnSpace *space, const char *name,
+              const char *path)
 {
-    KnStorage *storage
-        = ensure_storage (look, g_strdup_printf ("%" G_GUINT64_FORMAT, space->id), name);
+    KnStorage *storage = NULL;
 
+    for (guint i = 0; !storage && i < fleet->storages->len; i++) {
+        KnStorage *other = fleet->storages->pdata[i];
+
+        if (other->space == space->id)
+            storage = other;
+    }
+    if (!storage)
+        storage = add_storage (fleet, host, name);
+    storage->space = space->id;
     storage->capacity_bytes = space->total_bytes;
     storage->used_bytes = space->used_bytes;
     if (!storage->where)
@@ -103,8 +107,12 @@ ensure_pool (Look *look, const KnSurveyPool *pool)
     if (!pool_fills (pool))
         return NULL;
     if (find_space (look, pool, &space))
-        return ensure_space (look, &space, pool->name, pool->dir);
-    KnStorage *storage = ensure_storage (look, g_strconcat ("pool ", pool->name, NULL), pool->name);
+        return ensure_space (look->fleet, look->host->name, &space, pool->name, pool->dir);
+    KnStorage *storage = g_hash_table_lookup (look->storages, pool->name);
+    if (!storage) {
+        storage = add_storage (look->fleet, look->host->name, pool->name);
+        g_hash_table_insert (look->storages, pool->name, storage);
+    }
     storage->capacity_bytes = pool->capacity_bytes;
     storage->used_bytes = pool->capacity_bytes - MIN (pool->available_bytes, pool->capacity_bytes);
     if (!storage->where)
@@ -139,7 +147,7 @@ ensure_outside (Look *look, const char *path)
     if (!look->local || !g_file_test (path, G_FILE_TEST_IS_REGULAR)
         || !kn_space_find (path, &space))
         return NULL;
-    return ensure_space (look, &space, dir, dir);
+    return ensure_space (look->fleet, look->host->name, &space, dir, dir);
 }
 
 /* ---- disks ---- */
@@ -255,16 +263,29 @@ is_private (const Look *look, const KnSurveyPool *pool)
                        : strcmp (pool->type, "fs") == 0;
 }
 
+/* @judged: what nobody uses in this pool may be said to be nobody's. */
+static KnVolumeKind
+judge (const Look *look, const KnSurveyPool *pool, const KnSurveyVolume *volume, bool judged,
+       char **out_owner)
+{
+    if (look->view)
+        return look->view->judge (pool, volume, look->view->data, out_owner);
+    return judged && is_disk (volume) ? KN_VOLUME_DISK : KN_VOLUME_OTHER;
+}
+
 static void
 add_volume (Look *look, const KnSurveyPool *pool, const KnSurveyVolume *volume, bool judged)
 {
-    bool candidate = judged && volume->changed_s > 0 && is_disk (volume);
-    KnVolumeFile *file = kn_volume_file_new (candidate ? KN_VOLUME_DISK : KN_VOLUME_OTHER,
+    g_autofree char *owner = NULL;
+    KnVolumeKind kind = judge (look, pool, volume, judged, &owner);
+    /* Of what has no time nobody can say that it was left alone. */
+    KnVolumeFile *file = kn_volume_file_new (volume->changed_s > 0 ? kind : KN_VOLUME_OTHER,
                                              volume->path, look->host->name);
 
     file->pool = g_strdup (pool->name);
     file->name = g_strdup (volume->name);
     file->backing = g_strdup (volume->backing);
+    file->owner = g_steal_pointer (&owner);
     file->allocation_bytes = volume->allocation_bytes;
     file->idle_s = kn_time_now () / G_USEC_PER_SEC - volume->changed_s;
     g_ptr_array_add (look->fleet->volumes, file);
@@ -283,6 +304,24 @@ add_volumes (Look *look, bool hidden)
     }
 }
 
+/* Folders that are written to, whether a guest's disk is in them or not. */
+static void
+add_dirs (Look *look)
+{
+    for (gsize i = 0; look->view && look->view->dirs[i]; i++) {
+        const char *dir = look->view->dirs[i];
+        KnStorage *storage = NULL;
+
+        for (guint p = 0; !storage && p < look->seen->pools->len; p++) {
+            const KnSurveyPool *pool = look->seen->pools->pdata[p];
+            if (g_strcmp0 (pool->dir, dir) == 0)
+                storage = ensure_pool (look, pool);
+        }
+        if (storage)
+            storage->grows = true;
+    }
+}
+
 static void
 look_at (Look *look)
 {
@@ -298,15 +337,17 @@ look_at (Look *look)
         count_disks (look, subject->persistent);
         hidden |= has_hidden_chain (look, subject);
     }
+    add_dirs (look);
     add_volumes (look, hidden);
 }
 
 void
-kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host)
+kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host,
+                      const KnStorageView *view)
 {
     g_autoptr (KnSurveyStorage) seen
         = host->invents ? NULL : kn_survey_load_storage (survey, TIMEOUT_MS);
-    Look look = { .fleet = fleet, .host = host, .seen = seen };
+    Look look = { .fleet = fleet, .host = host, .seen = seen, .view = view };
 
     if (!seen)
         return;
@@ -316,10 +357,18 @@ kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *hos
     g_autoptr (GHashTable) pools = look.pools
         = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr (GHashTable) blocks = look.blocks = g_hash_table_new (g_str_hash, g_str_equal);
-    g_autoptr (GHashTable) storages = look.storages
-        = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GHashTable) storages = look.storages = g_hash_table_new (g_str_hash, g_str_equal);
     g_autoptr (GHashTable) counted = look.counted
         = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr (GHashTable) written = look.written = g_hash_table_new (NULL, NULL);
     look_at (&look);
+}
+
+void
+kn_fleet_add_folder (KnFleet *fleet, const char *host, const char *name, const char *path)
+{
+    KnSpace space;
+
+    if (kn_space_find (path, &space))
+        ensure_space (fleet, host, &space, name, path)->grows = true;
 }

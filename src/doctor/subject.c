@@ -34,6 +34,7 @@ free_record (KnSubjectRecord *record)
     g_free (record->image_id);
     g_free (record->host);
     g_free (record->inspected_os_type);
+    g_free (record->inspected_by);
     g_clear_pointer (&record->image_properties, g_hash_table_unref);
     g_clear_pointer (&record->extra_specs, g_hash_table_unref);
     g_clear_pointer (&record->server_properties, g_hash_table_unref);

@@ -70,6 +70,7 @@ typedef struct {
     GHashTable *extra_specs;      /* char* -> char*; NULL: not known */
     GHashTable *server_properties;
     char *inspected_os_type; /* what inspection of the disk found; NULL: not inspected */
+    char *inspected_by;      /* the file or key that says so; NULL: not known */
     bool deleted;
 } KnSubjectRecord;
 
@@ -122,7 +123,8 @@ bool kn_subject_is_windows (const KnSubject *subject);
 /* A file system, pool or Ceph cluster that disks are on. */
 typedef struct {
     char *name, *host;
-    char *where; /* how it was looked at: "file system of /srv/guests", "pool 'vms' (rbd)" */
+    guint64 space; /* the file system of this machine that it is, KnSpace.id; 0: it is none */
+    char *where;   /* how it was looked at: "file system of /srv/guests", "pool 'vms' (rbd)" */
     guint64 capacity_bytes, used_bytes;
     guint64 growth_bytes;   /* by which thin disks on it may still grow */
     guint disks;            /* that guests write to */

@@ -101,6 +101,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnImagePut, kn_image_put_free)
 GPtrArray *kn_image_list_backups (KnDb *db, const char *owner, const char *server_id,
                                   const char *backup_type, GError **error);
 
+/* What inspection found on the image's disk: "windows", "linux"; and the file or key with the value that says so. Both are for the
+ * caller to free, and NULL for an image that was not inspected or has no system that is known. */
+bool kn_image_find_inspected_os (KnDb *db, const char *id, char **out_family, char **out_evidence,
+                                 GError **error);
+
+/* An image that no server stands on. */
+typedef struct {
+    char *id, *name;
+    guint64 size_bytes;
+    gint64 touched_us; /* when it was last changed */
+} KnUnusedImage;
+void kn_unused_image_free (gpointer image);
+/* Active images that no server stands on, of KnUnusedImage; without snapshots and backups, which are kept to be unused, and without
+ * protected ones. */
+GPtrArray *kn_image_list_unused (KnDb *db, GError **error);
+
 /* @user_id (a server's uuid) stands on the bytes of image @id: while any does, deleting the image takes it out of the API but
  * keeps the bytes. Both are for use inside the caller's transaction and repeatable; add fails with NOT_FOUND when the image is gone. */
 bool kn_image_use_add (KnDb *db, const char *id, const char *user_id, GError **error);
