@@ -34,6 +34,9 @@ typedef struct {
  * knows better. Nothing where libvirt's storage driver is missing or does not answer in time. */
 void kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host,
                            const KnStorageView *view);
+/* The same for what was @seen of a host; @local: it is this machine, whose file systems are asked. */
+void kn_fleet_take_storage (KnFleet *fleet, const KnSubjectHost *host, const KnSurveyStorage *seen,
+                            bool local, const KnStorageView *view);
 /* Adds the file system of @path on this machine, @host, which more is written to; @name if it has none yet. */
 void kn_fleet_add_folder (KnFleet *fleet, const char *host, const char *name, const char *path);
 

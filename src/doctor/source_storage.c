@@ -186,8 +186,8 @@ count_growth (const Look *look, KnStorage *storage, const char *path, bool raw)
     storage->disks++;
     if (capacity > taken)
         storage->growth_bytes += capacity - taken;
-    /* Other formats grow by snapshots even when each of their sectors was written. */
-    storage->grows |= !raw || capacity > taken;
+    /* Other formats grow by snapshots even when each of their sectors was written. What was not measured may grow, too. */
+    storage->grows |= !raw || capacity > taken || (!volume && !block);
 }
 
 static void
@@ -342,26 +342,39 @@ look_at (Look *look)
 }
 
 void
+kn_fleet_take_storage (KnFleet *fleet, const KnSubjectHost *host, const KnSurveyStorage *seen,
+                       bool local, const KnStorageView *view)
+{
+    g_autoptr (GHashTable) volumes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GHashTable) pools = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GHashTable) blocks = g_hash_table_new (g_str_hash, g_str_equal);
+    g_autoptr (GHashTable) storages = g_hash_table_new (g_str_hash, g_str_equal);
+    g_autoptr (GHashTable) counted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GHashTable) written = g_hash_table_new (NULL, NULL);
+    Look look = { .fleet = fleet,
+                  .host = host,
+                  .seen = seen,
+                  .view = view,
+                  .local = local,
+                  .volumes = volumes,
+                  .pools = pools,
+                  .blocks = blocks,
+                  .storages = storages,
+                  .counted = counted,
+                  .written = written };
+
+    look_at (&look);
+}
+
+void
 kn_fleet_add_storage (KnFleet *fleet, KnSurvey *survey, const KnSubjectHost *host,
                       const KnStorageView *view)
 {
     g_autoptr (KnSurveyStorage) seen
         = host->invents ? NULL : kn_survey_load_storage (survey, TIMEOUT_MS);
-    Look look = { .fleet = fleet, .host = host, .seen = seen, .view = view };
 
-    if (!seen)
-        return;
-    look.local = kn_survey_is_local (survey);
-    g_autoptr (GHashTable) volumes = look.volumes
-        = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr (GHashTable) pools = look.pools
-        = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr (GHashTable) blocks = look.blocks = g_hash_table_new (g_str_hash, g_str_equal);
-    g_autoptr (GHashTable) storages = look.storages = g_hash_table_new (g_str_hash, g_str_equal);
-    g_autoptr (GHashTable) counted = look.counted
-        = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr (GHashTable) written = look.written = g_hash_table_new (NULL, NULL);
-    look_at (&look);
+    if (seen)
+        kn_fleet_take_storage (fleet, host, seen, kn_survey_is_local (survey), view);
 }
 
 void

@@ -79,6 +79,10 @@ typedef struct {
     GPtrArray
         *blocks; /* of KnSurveyBlock: disks of all guests that are files or devices of the host */
 } KnSurveyStorage;
+/* Empty, to be filled. */
+KnSurveyStorage *kn_survey_storage_new (void);
+KnSurveyPool *kn_survey_storage_add_pool (KnSurveyStorage *storage);
+KnSurveyVolume *kn_survey_pool_add_volume (KnSurveyPool *pool);
 void kn_survey_storage_free (KnSurveyStorage *storage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnSurveyStorage, kn_survey_storage_free)
 

@@ -51,6 +51,35 @@ free_block (gpointer data)
     g_free (block);
 }
 
+KnSurveyStorage *
+kn_survey_storage_new (void)
+{
+    KnSurveyStorage *storage = g_new0 (KnSurveyStorage, 1);
+
+    storage->pools = g_ptr_array_new_with_free_func (free_pool);
+    storage->blocks = g_ptr_array_new_with_free_func (free_block);
+    return storage;
+}
+
+KnSurveyPool *
+kn_survey_storage_add_pool (KnSurveyStorage *storage)
+{
+    KnSurveyPool *pool = g_new0 (KnSurveyPool, 1);
+
+    pool->volumes = g_ptr_array_new_with_free_func (free_volume);
+    g_ptr_array_add (storage->pools, pool);
+    return pool;
+}
+
+KnSurveyVolume *
+kn_survey_pool_add_volume (KnSurveyPool *pool)
+{
+    KnSurveyVolume *volume = g_new0 (KnSurveyVolume, 1);
+
+    g_ptr_array_add (pool->volumes, volume);
+    return volume;
+}
+
 void
 kn_survey_storage_free (KnSurveyStorage *storage)
 {
@@ -90,34 +119,32 @@ read_time (const KnXmlView *view, const char *path)
     return text ? g_ascii_strtoll (text, NULL, 10) : 0;
 }
 
-/* NULL: it has vanished; libvirt looks at the file to answer. */
-static KnSurveyVolume *
-read_volume (virStorageVolPtr handle)
+/* One that has vanished is left out; libvirt looks at the file to answer. */
+static void
+read_volume (virStorageVolPtr handle, KnSurveyPool *pool)
 {
     char *text = virStorageVolGetXMLDesc (handle, 0);
     g_autoptr (KnXmlView) view = text ? kn_xml_view_new (text, NULL) : NULL;
 
     free (text);
     virResetLastError ();
-    if (!view)
-        return NULL;
-    KnSurveyVolume *volume = g_new0 (KnSurveyVolume, 1);
+    g_autofree char *name = view ? kn_xml_view_dup (view, "/volume/name") : NULL;
+    g_autofree char *path = view ? kn_xml_view_dup (view, "/volume/target/path") : NULL;
+    if (!name || !path)
+        return;
+    KnSurveyVolume *volume = kn_survey_pool_add_volume (pool);
 
-    volume->name = kn_xml_view_dup (view, "/volume/name");
-    volume->path = kn_xml_view_dup (view, "/volume/target/path");
+    volume->name = g_steal_pointer (&name);
+    volume->path = g_steal_pointer (&path);
     volume->format = kn_xml_view_dup (view, "/volume/target/format/@type");
     volume->backing = kn_xml_view_dup (view, "/volume/backingStore/path");
     volume->capacity_bytes = read_bytes (view, "/volume/capacity");
     volume->allocation_bytes = read_bytes (view, "/volume/allocation");
     volume->changed_s = read_time (view, "/volume/target/timestamps/mtime");
-    if (volume->name && volume->path)
-        return volume;
-    free_volume (volume);
-    return NULL;
 }
 
 static void
-read_volumes (Look *look, virStoragePoolPtr handle, GPtrArray *volumes)
+read_volumes (Look *look, virStoragePoolPtr handle, KnSurveyPool *pool)
 {
     virStorageVolPtr *all = NULL;
 
@@ -126,17 +153,15 @@ read_volumes (Look *look, virStoragePoolPtr handle, GPtrArray *volumes)
         return;
     }
     for (gsize i = 0; all[i]; i++) {
-        KnSurveyVolume *volume = look->volumes++ < VOLUMES_MAX ? read_volume (all[i]) : NULL;
-
-        if (volume)
-            g_ptr_array_add (volumes, volume);
+        if (look->volumes++ < VOLUMES_MAX)
+            read_volume (all[i], pool);
         (void)virStorageVolFree (all[i]);
     }
     free (all);
 }
 
-static KnSurveyPool *
-read_pool (Look *look, virStoragePoolPtr handle)
+static void
+read_pool (Look *look, virStoragePoolPtr handle, KnSurveyStorage *storage)
 {
     char *text = virStoragePoolGetXMLDesc (handle, 0);
     g_autoptr (KnXmlView) view = text ? kn_xml_view_new (text, NULL) : NULL;
@@ -144,17 +169,15 @@ read_pool (Look *look, virStoragePoolPtr handle)
     free (text);
     virResetLastError ();
     if (!view)
-        return NULL;
-    KnSurveyPool *pool = g_new0 (KnSurveyPool, 1);
+        return;
+    KnSurveyPool *pool = kn_survey_storage_add_pool (storage);
 
     pool->name = kn_xml_view_dup (view, "/pool/name");
     pool->type = kn_xml_view_dup (view, "/pool/@type");
     pool->dir = kn_xml_view_dup (view, "/pool/target/path");
     pool->capacity_bytes = read_bytes (view, "/pool/capacity");
     pool->available_bytes = read_bytes (view, "/pool/available");
-    pool->volumes = g_ptr_array_new_with_free_func (free_volume);
-    read_volumes (look, handle, pool->volumes);
-    return pool;
+    read_volumes (look, handle, pool);
 }
 
 static bool
@@ -166,10 +189,7 @@ read_pools (Look *look, KnSurveyStorage *storage)
 
     virResetLastError ();
     for (int i = 0; i < count; i++) {
-        KnSurveyPool *pool = read_pool (look, all[i]);
-
-        if (pool)
-            g_ptr_array_add (storage->pools, pool);
+        read_pool (look, all[i], storage);
         (void)virStoragePoolFree (all[i]);
     }
     free (all);
@@ -240,10 +260,7 @@ static gpointer
 look_around (gpointer data)
 {
     Look *look = data;
-    KnSurveyStorage *storage = g_new0 (KnSurveyStorage, 1);
-
-    storage->pools = g_ptr_array_new_with_free_func (free_pool);
-    storage->blocks = g_ptr_array_new_with_free_func (free_block);
+    KnSurveyStorage *storage = kn_survey_storage_new ();
     bool told = read_pools (look, storage);
     if (told)
         read_blocks (look, storage);

@@ -36,6 +36,7 @@ def fixture_servers(make_cloud, lab):
         f.write(b"\0" * 65536)
     made.server = made.boot(made.image("used", path=made.raw), made.net)
     yield made
+    made.delete(*[s["id"] for s in made.admin.compute.get("/servers").ok(200)["servers"]])
     cloud.stop()
     subprocess.run(["umount", "-l", folder], check=False)
 

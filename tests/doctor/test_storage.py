@@ -83,17 +83,21 @@ def fixture_storage(tmp_path):
     made.clean()
 
 
-def audit(*rules):
-    done = subprocess.run([BINARY, "doctor", "--libvirt", QEMU_URI, "--json"], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return [f for f in json.loads(done.stdout)["findings"] if f["rule"] in rules]
+@pytest.fixture(name="audit")
+def fixture_audit(tmp_path):
+    """Findings of the rules about this test's files; other tests' guests may be on the host."""
+    def audit(*rules):
+        done = subprocess.run([BINARY, "doctor", "--libvirt", QEMU_URI, "--json"], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        return [f for f in json.loads(done.stdout)["findings"] if f["rule"] in rules and str(tmp_path) in json.dumps(f)]
+    return audit
 
 
 def named(findings):
     return sorted(f["server"]["name"] for f in findings)
 
 
-def test_nearly_full_and_full(storage):
+def test_nearly_full_and_full(storage, audit):
     """The pool is not looked at again by libvirt, so its own figures are of before."""
     folder = storage.folder("vms", 32, pool=True)
     storage.guest("a", file_disk(qcow2(folder / "a.qcow2")))
@@ -109,7 +113,7 @@ def test_nearly_full_and_full(storage):
     assert not audit("storage-full")
 
 
-def test_promised_more_than_there_is(storage):
+def test_promised_more_than_there_is(storage, audit):
     folder = storage.folder("vms", 64, pool=True)
     storage.guest("a", file_disk(qcow2(folder / "a.qcow2", "50M")))
     assert not audit("storage-promised")
@@ -121,7 +125,7 @@ def test_promised_more_than_there_is(storage):
     assert found["server"]["name"] == "vms"
 
 
-def test_disks_outside_of_pools(storage):
+def test_disks_outside_of_pools(storage, audit):
     folder = storage.folder("loose", 32)
     storage.guest("a", file_disk(qcow2(folder / "a.qcow2", "100M")))
     fill(folder / "ballast", 28)
@@ -131,7 +135,7 @@ def test_disks_outside_of_pools(storage):
     assert found["server"]["name"] == str(folder)
 
 
-def test_two_pools_of_one_file_system_are_one_storage(storage):
+def test_two_pools_of_one_file_system_are_one_storage(storage, audit):
     folder = storage.folder("both", 32)
     for name in ("one", "two"):
         (folder / name).mkdir()
@@ -141,7 +145,7 @@ def test_two_pools_of_one_file_system_are_one_storage(storage):
     assert len(audit("storage-promised")) == 1
 
 
-def test_full_library_that_nobody_writes(storage):
+def test_full_library_that_nobody_writes(storage, audit):
     library = storage.folder("isos", 8, pool=True)
     images = storage.folder("vms", 32, pool=True)
     fill(library / "install.iso", 7)
@@ -157,7 +161,7 @@ def test_full_library_that_nobody_writes(storage):
     assert not audit("storage-full", "storage-promised", "storage-unused", "disk-two-writers")
 
 
-def test_unused_volumes(storage):
+def test_unused_volumes(storage, audit):
     folder = storage.folder("vms", 64, pool=True)
     base = qcow2(folder / "base.qcow2")
     middle = qcow2(folder / "middle.qcow2", backing=base)
@@ -184,7 +188,7 @@ def test_unused_volumes(storage):
     assert named(audit("storage-unused")) == [str(fresh)]
 
 
-def test_two_names_of_one_volume(storage):
+def test_two_names_of_one_volume(storage, audit):
     folder = storage.folder("vms", 32, pool=True)
     disk = qcow2(folder / "one.qcow2")
     guests.virsh("pool-refresh", "vms")
@@ -195,7 +199,7 @@ def test_two_names_of_one_volume(storage):
     assert named(found) == ["a", "b"] and {f["severity"] for f in found} == {"error"}
 
 
-def test_two_running_guests_on_one_volume(storage):
+def test_two_running_guests_on_one_volume(storage, audit):
     """QEMU's own locks do not reach through a block-device server."""
     disks = [qcow2(storage.root / ("%d.qcow2" % i)) for i in range(2)]
     sockets = [storage.root / ("%d.sock" % i) for i in range(2)]
