@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from support.guests import wait_status
 from support.rest import wait_for
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -171,10 +172,17 @@ def test_universal_time_and_bios(inspecting, disks):
 def test_another_system_than_declared(inspecting, disks):
     """A disk that holds something else than the image says gets no more properties, but a warning."""
     admin = inspecting.admin()
-    answer, image = inspected(admin, upload(admin, os.path.join(disks, "win10.qcow2"), os_type="linux"))
+    answer, image = inspected(admin, upload(admin, os.path.join(disks, "win10.qcow2"), os_type="linux", hw_firmware_type="bios"))
     assert image["os_type"] == "linux" and "os_version" not in image and "os_clock_policy" not in image
     warnings = admin.image.get("/images/%s/kilonova-warnings" % image["id"]).ok(200)["warnings"]
     assert [w for w in warnings if w["property"] == "os_type" and "windows" in w["message"]]
+    # A server that was made with it is found by the doctor, with the registry's own word.
+    body = {"name": "declared", "imageRef": image["id"], "flavorRef": "1"}
+    server = admin.compute.post("/servers", {"server": body}).ok(202)["server"]["id"]
+    wait_status(admin, server)
+    [finding] = [f for f in admin.root.get("/kilonova/findings?rule=record-os-type").ok(200)["findings"] if f["server"]["id"] == server]
+    assert "inspection of the disk says windows" in finding["what"]
+    assert [line for line in finding["evidence"] if "ProductName = Windows 10 Home" in line], finding["evidence"]
     # Put right and asked for again, the rest follows; what the inspection itself filled in is renewed.
     admin.image.patch("/images/" + image["id"], [{"op": "replace", "path": "/os_type", "value": "windows"}],
                       headers=V21).ok(200)
