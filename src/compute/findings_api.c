@@ -135,32 +135,13 @@ keep_server (GPtrArray *findings, const char *server)
             g_ptr_array_remove_index (findings, i);
 }
 
-/* "os/nvram = /var/…" loses its path. */
-static void
-scrub (GPtrArray *evidence)
-{
-    for (guint i = 0; i < evidence->len; i++) {
-        char *line = evidence->pdata[i], *path = strstr (line, " = /");
-
-        if (!path)
-            continue;
-        evidence->pdata[i]
-            = g_strdup_printf ("%.*s = (a path of the host)", (int)(path - line), line);
-        g_free (line);
-    }
-}
-
 /* Users learn neither which host they are on nor paths there. */
 static void
 hide_hosts (KnFleet *fleet, GPtrArray *findings)
 {
     g_ptr_array_set_size (fleet->hosts, 0);
-    for (guint i = 0; i < findings->len; i++) {
-        KnFinding *finding = findings->pdata[i];
-
-        g_clear_pointer (&finding->host, g_free);
-        scrub (finding->evidence);
-    }
+    for (guint i = 0; i < findings->len; i++)
+        kn_finding_hide_hosts (findings->pdata[i]);
 }
 
 bool

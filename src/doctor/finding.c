@@ -2,6 +2,10 @@
 /* Findings as rules make them. */
 #include "doctor/finding.h"
 
+#include <string.h>
+
+#define HOSTS "hosts = "
+
 static const char *const severity_names[KN_SEVERITY_N] = {
     [KN_SEVERITY_NOTICE] = "notice",
     [KN_SEVERITY_WARNING] = "warning",
@@ -103,6 +107,38 @@ kn_finding_note (KnFinding *finding, const char *format, ...)
     va_start (args, format);
     g_ptr_array_add (finding->evidence, g_strdup_vprintf (format, args));
     va_end (args);
+}
+
+void
+kn_finding_note_hosts (KnFinding *finding, const char *one, const char *other)
+{
+    kn_finding_note (finding, HOSTS "%s and %s", one, other);
+}
+
+/* Where a path ends cannot be told: the rest of the text goes with it. */
+static void
+hide_path (char **text)
+{
+    const char *path = strstr (*text, " /");
+
+    if (!path)
+        return;
+    char *rest = g_strdup_printf ("%.*s (a path of the host)", (int)(path - *text), *text);
+    g_free (*text);
+    *text = rest;
+}
+
+void
+kn_finding_hide_hosts (KnFinding *finding)
+{
+    g_clear_pointer (&finding->host, g_free);
+    hide_path (&finding->what);
+    for (guint i = finding->evidence->len; i-- > 0;) {
+        if (g_str_has_prefix (finding->evidence->pdata[i], HOSTS))
+            g_ptr_array_remove_index (finding->evidence, i);
+        else
+            hide_path ((char **)&finding->evidence->pdata[i]);
+    }
 }
 
 void

@@ -67,6 +67,9 @@ GPtrArray *kn_doctor_examine (const KnFleet *fleet, const KnDoctorRule *only);
  * subject's plan gives. Pure; changes .mended_by_start. */
 void kn_doctor_try_plans (const KnFleet *fleet, GPtrArray *findings);
 
+/* Takes away what users of a cloud do not learn: names of hosts, and paths on them. */
+void kn_finding_hide_hosts (KnFinding *finding);
+
 /* ---- for rules ---- */
 
 struct KnExam {
@@ -81,6 +84,8 @@ KnFinding *kn_exam_find (KnExam *exam, const char *format, ...) G_GNUC_PRINTF (2
 /* Notes "@path = value" as the judged definition has it, "(absent)" if it has not. */
 void kn_finding_show (KnFinding *finding, const KnSubject *subject, const char *path);
 void kn_finding_note (KnFinding *finding, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Notes the two hosts that a guest is on. */
+void kn_finding_note_hosts (KnFinding *finding, const char *one, const char *other);
 /* The repair's steps. */
 void kn_finding_set (KnFinding *finding, const KnSubject *subject, const char *path,
                      const char *value);

@@ -130,8 +130,8 @@ check_twice (KnExam *exam, const KnFleet *fleet)
         exam->subject = subject;
         KnFinding *finding = kn_exam_find (exam, "The guest runs on two hosts at once.");
         exam->subject = NULL;
-        kn_finding_note (finding, "hosts = %s and %s", subject->host ? subject->host->name : "?",
-                         other->host ? other->host->name : "?");
+        kn_finding_note_hosts (finding, subject->host ? subject->host->name : "?",
+                               other->host ? other->host->name : "?");
     }
 }
 

@@ -313,6 +313,32 @@ test_window (void)
         g_assert_false (kn_window_parse (bad[i], &window, NULL));
 }
 
+/* Users learn neither names of hosts nor paths on them, wherever a rule says them. */
+static void
+test_hidden_hosts (void)
+{
+    Bench bench = { 0 };
+
+    set_up (&bench, &debian, NULL);
+    KnExam exam = { .fleet = bench.fleet,
+                    .subject = bench.subject,
+                    .rule = kn_doctor_rule_find ("disk-two-writers"),
+                    .findings = g_ptr_array_new_with_free_func (kn_finding_free) };
+    KnFinding *finding = kn_exam_find (&exam, "Two guests own %s.", "/var/lib/disks/a b.qcow2");
+    kn_finding_note (finding, "os/nvram = /var/lib/one, planned nothing");
+    kn_finding_note (finding, "image_os_type = a/b");
+    kn_finding_note_hosts (finding, "node1", "node2");
+
+    kn_finding_hide_hosts (finding);
+    g_assert_null (finding->host);
+    g_assert_cmpstr (finding->what, ==, "Two guests own (a path of the host)");
+    g_assert_cmpuint (finding->evidence->len, ==, 2);
+    g_assert_cmpstr (finding->evidence->pdata[0], ==, "os/nvram = (a path of the host)");
+    g_assert_cmpstr (finding->evidence->pdata[1], ==, "image_os_type = a/b");
+    g_ptr_array_unref (exam.findings);
+    tear_down (&bench);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -326,5 +352,6 @@ main (int argc, char **argv)
     g_test_add_func ("/doctor/name", test_name);
     g_test_add_func ("/doctor/measured", test_measured);
     g_test_add_func ("/doctor/window", test_window);
+    g_test_add_func ("/doctor/hidden-hosts", test_hidden_hosts);
     return g_test_run ();
 }
