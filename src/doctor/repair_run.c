@@ -140,8 +140,8 @@ restart (gpointer data, gpointer user_data)
     Work *work = user_data;
     const KnRepairRun *run = work->run;
     g_autoptr (GError) failure = NULL;
-    KnSurvey *survey = find_survey (work, entry, &failure);
     bool open = !run->may_restart || run->may_restart (run->data);
+    KnSurvey *survey = open ? find_survey (work, entry, &failure) : NULL;
     bool done = false;
 
     if (!open)

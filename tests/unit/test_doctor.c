@@ -2,7 +2,10 @@
 /* Definitions by path, their edits, who runs what, and that the rules find what is there and accuse nobody else. */
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "doctor/finding.h"
+#include "doctor/repair_run.h"
 #include "doctor/window.h"
 
 #define WIN10 "http://microsoft.com/win/10"
@@ -313,6 +316,59 @@ test_window (void)
         g_assert_false (kn_window_parse (bad[i], &window, NULL));
 }
 
+static bool
+is_closed (gpointer data)
+{
+    return false;
+}
+
+static void
+remove_folder (const char *path)
+{
+    g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name (dir)) != NULL) {
+        g_autofree char *inside = g_build_filename (path, name, NULL);
+        (void)g_remove (inside);
+    }
+    g_assert_cmpint (g_rmdir (path), ==, 0);
+}
+
+/* Gone on with after the window, while the host is away: the guest stays DEFINED, with one reason. */
+static void
+test_restart_that_waits (void)
+{
+    g_autofree char *folder = g_dir_make_tmp ("kilonova-test-XXXXXX", NULL);
+    g_autoptr (GHashTable) none = g_hash_table_new (g_str_hash, g_str_equal);
+    g_autoptr (GPtrArray) rules = g_ptr_array_new ();
+    g_autoptr (GError) error = NULL;
+    const KnRepairItem item = { .uuid = (char *)"6c1a5f0e-0d4b-4b3e-9a55-0123456789aa",
+                                .name = (char *)"one",
+                                .uri = (char *)"qemu:///system",
+                                .before = (char *)"<domain/>",
+                                .after = (char *)"<domain/>",
+                                .rules = rules,
+                                .running = true };
+    const KnRepairRun run = { .may_restart = is_closed };
+    g_autoptr (KnRepairJournal) journal = kn_repair_journal_new (folder, &error);
+    g_autofree char *path = g_build_filename (folder, kn_repair_journal_id (journal), NULL);
+    g_autoptr (KnRepairEntry) entry = kn_repair_journal_begin (journal, &item, true, &error);
+
+    g_assert_no_error (error);
+    entry->step = KN_REPAIR_DEFINED;
+    g_assert_true (kn_repair_journal_write (journal, entry, &error));
+    g_assert_true (kn_repair_resume (journal, none, &run, &error));
+    g_assert_no_error (error);
+
+    g_autoptr (GPtrArray) entries = kn_repair_journal_list (journal, &error);
+    const KnRepairEntry *after = entries->pdata[0];
+    g_assert_cmpint (after->step, ==, KN_REPAIR_DEFINED);
+    g_assert_cmpstr (after->why, ==, "the window is closed; it is not restarted");
+    remove_folder (path);
+    g_assert_cmpint (g_rmdir (folder), ==, 0);
+}
+
 /* Users learn neither names of hosts nor paths on them, wherever a rule says them. */
 static void
 test_hidden_hosts (void)
@@ -352,6 +408,7 @@ main (int argc, char **argv)
     g_test_add_func ("/doctor/name", test_name);
     g_test_add_func ("/doctor/measured", test_measured);
     g_test_add_func ("/doctor/window", test_window);
+    g_test_add_func ("/doctor/restart-that-waits", test_restart_that_waits);
     g_test_add_func ("/doctor/hidden-hosts", test_hidden_hosts);
     return g_test_run ();
 }
