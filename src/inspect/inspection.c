@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/time.h"
+#include "guest/registry.h"
 
 #define MAX_TEXT 200
 
@@ -264,10 +266,24 @@ kn_inspection_read (const json_t *object, GError **error)
 
 /* ---- what follows for the image ---- */
 
+/* The text is the disk's, and nobody vouches for it: an image with a property that it cannot have makes no server. */
+static bool
+is_fit (const char *name, const char *value)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    return row && kn_guest_property_allows (row, value, NULL);
+}
+
+static bool
+has_zone (const KnInspection *found)
+{
+    return found->zone && kn_time_zone_exists (found->zone);
+}
+
 static void
 say (GHashTable *properties, const char *name, const char *value)
 {
-    if (value && *value)
+    if (value && *value && is_fit (name, value))
         g_hash_table_replace (properties, g_strdup (name), g_strdup (value));
 }
 
@@ -280,7 +296,7 @@ clock_policy (const KnInspection *found)
         return NULL;
     if (windows)
         return "utc";
-    return found->zone ? "timezone" : "localtime";
+    return has_zone (found) ? "timezone" : "localtime";
 }
 
 GHashTable *
@@ -296,7 +312,8 @@ kn_inspection_properties (const KnInspection *found)
     say (properties, "os_edition", found->edition);
     say (properties, "hw_firmware_type", found->firmware);
     say (properties, "os_clock_policy", clock_policy (found));
-    if (windows || clock_policy (found)) /* a Linux that keeps UTC needs no zone */
+    if (has_zone (found)
+        && (windows || clock_policy (found))) /* a Linux that keeps UTC needs none */
         say (properties, "os_timezone", found->zone);
     if (windows && found->storage != KN_FOUND_UNKNOWN)
         say (properties, "os_virtio_drivers",

@@ -84,6 +84,17 @@ test_properties (void)
     assert_says (linux_local, "os_clock_policy", "timezone");
     assert_says (linux_local, "os_timezone", "Asia/Shanghai");
 
+    /* A disk may say anything: what no property may be is left out, or its image would make no server. */
+    g_free (found->zone);
+    found->zone = g_strdup ("Mars/Base");
+    g_free (found->version);
+    found->version = g_strdup ("12\n13");
+    g_autoptr (GHashTable) odd = kn_inspection_properties (found);
+    assert_says (odd, "os_clock_policy", "localtime");
+    assert_says (odd, "os_timezone", NULL);
+    assert_says (odd, "os_version", NULL);
+    assert_says (odd, "os_type", "linux");
+
     found->status = KN_INSPECT_UNREADABLE;
     g_autoptr (GHashTable) none = kn_inspection_properties (found);
     g_assert_cmpuint (g_hash_table_size (none), ==, 0);
