@@ -4,6 +4,8 @@
 
 #include "image/inspection.h"
 
+#define MESSAGE_MAX 1000 /* characters; its column has 1024 */
+
 KN_STMT (INSPECTION_FIND, "SELECT state, requested_at, finished_at, message, found, filled "
                           "FROM image_inspections WHERE image_id=?");
 KN_STMT (INSPECTION_AGAIN, "UPDATE image_inspections SET state='waiting', requested_at=?, "
@@ -118,7 +120,8 @@ bool
 kn_image_inspection_fail (KnDb *db, const char *image_id, const char *message, GError **error)
 {
     g_autofree char *now = kn_db_now ();
-    g_autofree char *cut = g_strndup (message, 1000);
+    g_autofree char *cut
+        = g_utf8_substring (message, 0, MIN (g_utf8_strlen (message, -1), MESSAGE_MAX));
     return kn_db_exec (db, &INSPECTION_FAIL,
                        KN_BIND (kn_text (now), kn_text (cut), kn_text (image_id)), NULL, error);
 }

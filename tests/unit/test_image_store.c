@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images in both databases and in a real folder: lists, uses, collecting, recovery, and each statement failing once. */
 #include "image/image_priv.h"
+#include "image/inspection.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -327,6 +328,26 @@ case_folder (World *world)
     g_assert_cmpuint (st.st_nlink, ==, 1);
 }
 
+/* What a disk or a program said may be long, and in any language. */
+static void
+case_inspection_fails (World *world)
+{
+    g_autoptr (KnImageRow) row = new_row ("active", "p1", "private");
+    g_autoptr (GString) why = g_string_new ("x");
+    g_autoptr (GError) error = NULL;
+
+    for (guint i = 0; i < 1200; i++)
+        g_string_append (why, "\xc3\xa9");
+    g_assert_true (kn_image_store_insert (world->db, row, &error));
+    g_assert_true (kn_image_inspection_request (world->db, row->id, &error));
+    g_assert_true (kn_image_inspection_fail (world->db, row->id, why->str, &error));
+    g_assert_no_error (error);
+    g_autoptr (KnImageInspection) stored = kn_image_inspection_find (world->db, row->id, &error);
+    g_assert_cmpstr (stored->state, ==, "failed");
+    g_assert_true (g_utf8_validate (stored->message, -1, NULL));
+    g_assert_true (g_str_has_prefix (why->str, stored->message));
+}
+
 typedef struct {
     const char *name;
     void (*run) (World *world);
@@ -341,6 +362,7 @@ static const Case cases[] = {
     { "quota", case_quota },
     { "folder", case_folder },
     { "each-failure", case_each_failure },
+    { "inspection-fails", case_inspection_fails },
 };
 
 static void
