@@ -82,11 +82,19 @@ typedef struct {
     const char *id, *request_id;
 } Asking;
 
+/* In one transaction, so that two who ask at once get one inspection. */
 static bool
 ask (KnDb *db, gpointer data, GError **error)
 {
     const Asking *asking = data;
-    return kn_image_inspection_enqueue (db, asking->id, asking->request_id, error);
+    GError *failed = NULL;
+    g_autoptr (KnImageInspection) now = kn_image_inspection_find (db, asking->id, &failed);
+    if (failed) {
+        g_propagate_error (error, failed);
+        return false;
+    }
+    bool waiting = now && strcmp (now->state, "waiting") == 0;
+    return waiting || kn_image_inspection_enqueue (db, asking->id, asking->request_id, error);
 }
 
 bool
@@ -105,10 +113,8 @@ kn_image_api_inspect (KnRequest *req, GError **error)
                          row->status);
         return false;
     }
-    g_autoptr (KnImageInspection) now = kn_image_inspection_find (db, row->id, error);
     Asking asking = { row->id, kn_request_id (req) };
-    bool waiting = now && strcmp (now->state, "waiting") == 0;
-    if (!waiting && !kn_db_txn (db, ask, &asking, error))
+    if (!kn_db_txn (db, ask, &asking, error))
         return false;
     kn_jobs_wake (images->jobs);
     return reply_current (req, db, 202, row, error);
