@@ -204,26 +204,31 @@ add_server (Gathering *g, const KnServer *server, KnVirtHost *host, KnSubjectHos
 }
 
 /* Domains with our mark that no record is left for. */
-static void
-add_orphans (Gathering *g, KnSubjectHost *where)
+static bool
+add_orphans (Gathering *g, KnSubjectHost *where, GError **error)
 {
     GHashTableIter iter;
     gpointer domain;
+    GError *local = NULL;
 
     g_hash_table_iter_init (&iter, g->domains);
     while (g_hash_table_iter_next (&iter, NULL, &domain)) {
         const KnSurveyDomain *seen = domain;
         const char *xml = seen->persistent ? seen->persistent : seen->live;
         g_autoptr (KnDefinition) definition = xml ? kn_definition_new (xml, NULL) : NULL;
-        KnServer *record;
+        g_autoptr (KnServer) record = NULL;
 
         if (!kn_definition_is (definition, "metadata/cloud/@id", g->compute->cloud_id))
             continue;
-        record = kn_store_server_find (g->db, seen->uuid, NULL);
+        record = kn_store_server_find (g->db, seen->uuid, &local);
+        if (local) {
+            g_propagate_error (error, local);
+            return false;
+        }
         if (!record || record->deleted)
             kn_subject_take_domain (kn_fleet_add_subject (g->fleet, seen->uuid), where, seen);
-        kn_server_free (record);
     }
+    return true;
 }
 
 static bool
@@ -249,7 +254,8 @@ add_host (Gathering *g, const char *name, bool all, GError **error)
             return false;
     }
     if (all) {
-        add_orphans (g, where);
+        if (!add_orphans (g, where, error))
+            return false;
         kn_findings_add_host_storage (g->db, g->fleet, host, survey, where);
     }
     return true;
