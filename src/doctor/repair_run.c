@@ -102,10 +102,11 @@ define (Work *work, KnRepairEntry *entry, GError **error)
     g_autoptr (GError) failure = NULL;
     KnSurvey *survey = find_survey (work, entry, &failure);
     g_autofree char *before = kn_repair_journal_text (work->journal, entry, "before", error);
-    g_autofree char *wanted = kn_repair_journal_text (work->journal, entry, "wanted", error);
+    g_autofree char *wanted
+        = before ? kn_repair_journal_text (work->journal, entry, "wanted", error) : NULL;
     g_autofree char *present = survey ? load_text (survey, entry->uuid, &failure) : NULL;
 
-    if (!before || !wanted)
+    if (!wanted)
         return false;
     if (!present)
         return settle (work, entry, KN_REPAIR_FAILED, failure->message, error);

@@ -32,6 +32,6 @@ bool kn_repair_resume (KnRepairJournal *journal, GHashTable *surveys, const KnRe
                        GError **error);
 
 /* Gives each guest the definition that it had, byte for byte. One whose definition is not the repaired one any more is left
- * alone, as FAILED with the reason. */
+ * alone and keeps its step, with the reason. */
 bool kn_repair_undo (KnRepairJournal *journal, GHashTable *surveys, const KnRepairRun *run,
                      GError **error);

@@ -335,12 +335,17 @@ remove_folder (const char *path)
     g_assert_cmpint (g_rmdir (path), ==, 0);
 }
 
-/* Gone on with after the window, while the host is away: the guest stays DEFINED, with one reason. */
+typedef struct {
+    char *folder, *path;
+    GHashTable *no_hosts;
+    KnRepairJournal *journal;
+    KnRepairEntry *entry;
+} Repair;
+
+/* One guest that is to be restarted, on a host that is not connected. */
 static void
-test_restart_that_waits (void)
+begin_repair (Repair *repair)
 {
-    g_autofree char *folder = g_dir_make_tmp ("kilonova-test-XXXXXX", NULL);
-    g_autoptr (GHashTable) none = g_hash_table_new (g_str_hash, g_str_equal);
     g_autoptr (GPtrArray) rules = g_ptr_array_new ();
     g_autoptr (GError) error = NULL;
     const KnRepairItem item = { .uuid = (char *)"6c1a5f0e-0d4b-4b3e-9a55-0123456789aa",
@@ -350,23 +355,71 @@ test_restart_that_waits (void)
                                 .after = (char *)"<domain/>",
                                 .rules = rules,
                                 .running = true };
+
+    repair->folder = g_dir_make_tmp ("kilonova-test-XXXXXX", NULL);
+    repair->no_hosts = g_hash_table_new (g_str_hash, g_str_equal);
+    repair->journal = kn_repair_journal_new (repair->folder, &error);
+    g_assert_no_error (error);
+    repair->path = g_build_filename (repair->folder, kn_repair_journal_id (repair->journal), NULL);
+    repair->entry = kn_repair_journal_begin (repair->journal, &item, true, &error);
+    g_assert_no_error (error);
+}
+
+static void
+remove_file (const Repair *repair, const char *end)
+{
+    g_autofree char *path = g_strdup_printf ("%s/%s.%s", repair->path, repair->entry->uuid, end);
+
+    g_assert_cmpint (g_remove (path), ==, 0);
+}
+
+static void
+end_repair (Repair *repair)
+{
+    kn_repair_entry_free (repair->entry);
+    kn_repair_journal_close (repair->journal);
+    g_hash_table_unref (repair->no_hosts);
+    remove_folder (repair->path);
+    g_assert_cmpint (g_rmdir (repair->folder), ==, 0);
+    g_free (repair->path);
+    g_free (repair->folder);
+}
+
+/* Gone on with after the window, while the host is away: the guest stays DEFINED, with one reason. */
+static void
+test_restart_that_waits (void)
+{
+    g_autoptr (GError) error = NULL;
     const KnRepairRun run = { .may_restart = is_closed };
-    g_autoptr (KnRepairJournal) journal = kn_repair_journal_new (folder, &error);
-    g_autofree char *path = g_build_filename (folder, kn_repair_journal_id (journal), NULL);
-    g_autoptr (KnRepairEntry) entry = kn_repair_journal_begin (journal, &item, true, &error);
+    Repair repair;
 
-    g_assert_no_error (error);
-    entry->step = KN_REPAIR_DEFINED;
-    g_assert_true (kn_repair_journal_write (journal, entry, &error));
-    g_assert_true (kn_repair_resume (journal, none, &run, &error));
+    begin_repair (&repair);
+    repair.entry->step = KN_REPAIR_DEFINED;
+    g_assert_true (kn_repair_journal_write (repair.journal, repair.entry, &error));
+    g_assert_true (kn_repair_resume (repair.journal, repair.no_hosts, &run, &error));
     g_assert_no_error (error);
 
-    g_autoptr (GPtrArray) entries = kn_repair_journal_list (journal, &error);
+    g_autoptr (GPtrArray) entries = kn_repair_journal_list (repair.journal, &error);
     const KnRepairEntry *after = entries->pdata[0];
     g_assert_cmpint (after->step, ==, KN_REPAIR_DEFINED);
     g_assert_cmpstr (after->why, ==, "the window is closed; it is not restarted");
-    remove_folder (path);
-    g_assert_cmpint (g_rmdir (folder), ==, 0);
+    end_repair (&repair);
+}
+
+/* A journal that lost its texts is an error and nothing worse. */
+static void
+test_journal_without_texts (void)
+{
+    g_autoptr (GError) error = NULL;
+    const KnRepairRun run = { 0 };
+    Repair repair;
+
+    begin_repair (&repair);
+    remove_file (&repair, "before.xml");
+    remove_file (&repair, "wanted.xml");
+    g_assert_false (kn_repair_resume (repair.journal, repair.no_hosts, &run, &error));
+    g_assert_nonnull (error);
+    end_repair (&repair);
 }
 
 /* Users learn neither names of hosts nor paths on them, wherever a rule says them. */
@@ -409,6 +462,7 @@ main (int argc, char **argv)
     g_test_add_func ("/doctor/measured", test_measured);
     g_test_add_func ("/doctor/window", test_window);
     g_test_add_func ("/doctor/restart-that-waits", test_restart_that_waits);
+    g_test_add_func ("/doctor/journal-without-texts", test_journal_without_texts);
     g_test_add_func ("/doctor/hidden-hosts", test_hidden_hosts);
     return g_test_run ();
 }
