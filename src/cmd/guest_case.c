@@ -12,7 +12,6 @@
 #define MAX_CASE_NICS 64
 
 struct KnGuestCase {
-    const char *id;
     GStringChunk *text;
     GPtrArray *owned;  /* arrays and records that the facts point into */
     GPtrArray *tables; /* hash tables */
@@ -688,7 +687,6 @@ kn_guest_case_new (const json_t *object, const char *profile, GError **error)
     c->text = g_string_chunk_new (4096);
     c->owned = g_ptr_array_new_with_free_func (g_free);
     c->tables = g_ptr_array_new_with_free_func ((GDestroyNotify)g_hash_table_unref);
-    c->id = get_text (c, object, "id");
     c->facts.profile = profile;
     c->facts.image_properties = as_table (c, json_object_get (object, "image_properties"));
     read_host (c, object);
@@ -712,12 +710,6 @@ kn_guest_case_free (KnGuestCase *c)
     g_string_chunk_free (c->text);
     g_free (c->folder);
     g_free (c);
-}
-
-const char *
-kn_guest_case_id (const KnGuestCase *c)
-{
-    return c->id;
 }
 
 const KnGuestFacts *

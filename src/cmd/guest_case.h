@@ -12,5 +12,4 @@ KnGuestCase *kn_guest_case_new (const json_t *object, const char *profile, GErro
 void kn_guest_case_free (KnGuestCase *guest_case);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnGuestCase, kn_guest_case_free)
 
-const char *kn_guest_case_id (const KnGuestCase *guest_case);
 const KnGuestFacts *kn_guest_case_facts (const KnGuestCase *guest_case);

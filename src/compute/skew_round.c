@@ -364,9 +364,3 @@ kn_skew_rounds_wake (KnSkewRounds *rounds, const char *server)
     g_hash_table_add (rounds->pending, g_strdup (server));
     g_cond_broadcast (&rounds->changed);
 }
-
-const KnSkewPlan *
-kn_skew_rounds_plan (const KnSkewRounds *rounds)
-{
-    return &rounds->plan;
-}

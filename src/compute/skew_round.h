@@ -40,4 +40,3 @@ void kn_skew_rounds_wake (KnSkewRounds *rounds, const char *server);
 /* Measures @server now and stores it, on the caller's thread. A server that is not running is not asked. */
 KnSkew *kn_skew_measure (const KnSkewPlan *plan, KnDb *db, const KnSkewTarget *target,
                          GError **error);
-const KnSkewPlan *kn_skew_rounds_plan (const KnSkewRounds *rounds);

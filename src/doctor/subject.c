@@ -184,15 +184,3 @@ kn_fleet_ensure_host (KnFleet *fleet, const char *name)
     g_ptr_array_add (fleet->hosts, host);
     return host;
 }
-
-KnSubject *
-kn_fleet_find (const KnFleet *fleet, const char *uuid)
-{
-    for (guint i = 0; i < fleet->subjects->len; i++) {
-        KnSubject *subject = fleet->subjects->pdata[i];
-
-        if (g_strcmp0 (subject->uuid, uuid) == 0)
-            return subject;
-    }
-    return NULL;
-}

@@ -166,5 +166,3 @@ void kn_fleet_free (KnFleet *fleet);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnFleet, kn_fleet_free)
 /* The host @name, made if there is none. Borrowed. */
 KnSubjectHost *kn_fleet_ensure_host (KnFleet *fleet, const char *name);
-/* The subject @uuid, NULL: none. Linear: sources keep an index of their own. */
-KnSubject *kn_fleet_find (const KnFleet *fleet, const char *uuid);

@@ -86,16 +86,3 @@ kn_fault_write_network (KnRequest *req, guint status, const GError *error)
     kn_jw_end (w);
     kn_request_reply_json (req, status, w);
 }
-
-void
-kn_fault_write_image (KnRequest *req, guint status, const GError *error)
-{
-    g_autofree char *sentence = kn_fault_dup_sentence (req, error);
-    g_autoptr (KnJw) w = kn_jw_new ();
-
-    kn_jw_object (w);
-    write_code (w, status, sentence);
-    kn_jw_string_member (w, "title", MHD_get_reason_phrase_for (status));
-    kn_jw_end (w);
-    kn_request_reply_json (req, status, w);
-}

@@ -13,8 +13,5 @@ void kn_fault_write_identity (KnRequest *req, guint status, const GError *error)
 /* {"NeutronError": {"type": "NetworkNotFound", "message": "…", "detail": ""}} */
 void kn_fault_write_network (KnRequest *req, guint status, const GError *error);
 
-/* {"code": 404, "title": "Not Found", "message": "…"} */
-void kn_fault_write_image (KnRequest *req, guint status, const GError *error);
-
 /* The sentence that the client gets: @error's own if it is public, otherwise its code's generic one plus the request id. Caller frees. */
 char *kn_fault_dup_sentence (const KnRequest *req, const GError *error);

@@ -190,12 +190,6 @@ kn_request_header (const KnRequest *req, const char *name)
     return NULL;
 }
 
-const char *
-kn_request_token (const KnRequest *req)
-{
-    return kn_request_header (req, "X-Auth-Token");
-}
-
 static char *
 format_peer (struct MHD_Connection *connection)
 {

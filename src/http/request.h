@@ -33,9 +33,6 @@ const char *kn_request_query (const KnRequest *req, const char *name);
 /* NULL if absent. */
 const char *kn_request_header (const KnRequest *req, const char *name);
 
-/* X-Auth-Token as sent, NULL if absent; never to be logged. */
-const char *kn_request_token (const KnRequest *req);
-
 /* The client's address. */
 const char *kn_request_peer (const KnRequest *req);
 

@@ -29,11 +29,8 @@ typedef struct {
 
 /* What a step sees. Borrowed. */
 const char *kn_job_object (const KnJob *job); /* object_uuid */
-const char *kn_job_kind (const KnJob *job);
 const char *kn_job_request_id (const KnJob *job);
-gint64 kn_job_id (const KnJob *job);
 const json_t *kn_job_payload (const KnJob *job); /* object; {} if none */
-guint kn_job_version (const KnJob *job);         /* the payload's */
 guint kn_job_attempt (const KnJob *job);         /* of this step: 1 on the first */
 KnDb *kn_job_db (const KnJob *job);              /* this worker's connection */
 /* The server stops, or somebody else owns the job now: end soon with UNAVAILABLE. */

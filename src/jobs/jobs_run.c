@@ -36,33 +36,15 @@ kn_job_object (const KnJob *job)
 }
 
 const char *
-kn_job_kind (const KnJob *job)
-{
-    return job->kind_name;
-}
-
-const char *
 kn_job_request_id (const KnJob *job)
 {
     return job->request_id;
-}
-
-gint64
-kn_job_id (const KnJob *job)
-{
-    return job->id;
 }
 
 const json_t *
 kn_job_payload (const KnJob *job)
 {
     return job->payload;
-}
-
-guint
-kn_job_version (const KnJob *job)
-{
-    return job->version;
 }
 
 guint

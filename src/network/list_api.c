@@ -222,12 +222,6 @@ kn_list_query_read (const KnRequest *req, const KnResource *resource, GError **e
     return NULL;
 }
 
-const GPtrArray *
-kn_list_query_fields (const KnListQuery *query)
-{
-    return query->fields;
-}
-
 const char *
 kn_list_query_project (const KnListQuery *query)
 {

@@ -24,7 +24,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KnListQuery, kn_list_query_free)
  * Errors (public): NOT_FOUND for an unknown marker. */
 bool kn_list_write (KnRequest *req, const KnListQuery *query, const KnResource *resource,
                     GPtrArray *objects, KnJw *w, GError **error);
-const GPtrArray *kn_list_query_fields (const KnListQuery *query);
 /* The project that filters ask for, or NULL. */
 const char *kn_list_query_project (const KnListQuery *query);
 

@@ -25,8 +25,6 @@ bool kn_domain_start (KnVirtHost *host, const char *uuid, GError **error);
 bool kn_domain_destroy (KnVirtHost *host, const char *uuid, GError **error);
 /* Asks the guest by ACPI (and agent if connected), waits up to @timeout_ms for SHUTOFF. False with TIMEOUT if it does not follow. */
 bool kn_domain_shutdown (KnVirtHost *host, const char *uuid, guint timeout_ms, GError **error);
-/* Asks the guest to reboot. */
-bool kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error);
 bool kn_domain_reset (KnVirtHost *host, const char *uuid, GError **error);
 /* Pauses the vCPUs; ensure. */
 bool kn_domain_suspend (KnVirtHost *host, const char *uuid, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Domains on, off, paused and rebooted; each is idempotent where its header says so. */
+/* Domains on, off, paused and reset; each is idempotent where its header says so. */
 #include "virt/domain.h"
 #include "virt/virt_priv.h"
 
@@ -103,12 +103,6 @@ start (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GErr
 }
 
 static bool
-reboot (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
-{
-    return virDomainReboot (call->domain, 0) == 0 || kn_virt_fail (call->host, call->conn, error);
-}
-
-static bool
 reset (KnDomainCall *call, const KnMonitorSpec *spec, gpointer *out_result, GError **error)
 {
     return virDomainReset (call->domain, 0) == 0 || kn_virt_fail (call->host, call->conn, error);
@@ -185,13 +179,6 @@ kn_domain_start (KnVirtHost *host, const char *uuid, GError **error)
 {
     return kn_monitor_run (
         host, uuid, &(KnMonitorSpec){ .work = start, .timeout_ms = START_TIMEOUT_MS }, NULL, error);
-}
-
-bool
-kn_domain_reboot (KnVirtHost *host, const char *uuid, GError **error)
-{
-    return kn_monitor_run (host, uuid, &(KnMonitorSpec){ .work = reboot, .timeout_ms = TIMEOUT_MS },
-                           NULL, error);
 }
 
 bool
