@@ -95,20 +95,37 @@ kn_zone_list (void)
     return g_strv_builder_end (names);
 }
 
+static bool
+is_numbered (const char *name)
+{
+    return g_str_has_prefix (name, "Etc/GMT+") || g_str_has_prefix (name, "Etc/GMT-");
+}
+
+/* tzdata has these files, but they say nothing of where a guest is: the host's own zone, rules for POSIX texts, "not set yet". */
+static bool
+is_no_place (const char *name)
+{
+    return strcmp (name, "localtime") == 0 || strcmp (name, "posixrules") == 0
+           || strcmp (name, "Factory") == 0;
+}
+
 bool
 kn_zone_check (const char *name, GError **error)
 {
     g_auto (GStrv) known = NULL;
     const char *near;
 
-    if (kn_windows_zone_find (name) != NULL || kn_time_zone_exists (name))
+    if (!is_no_place (name) && (kn_windows_zone_find (name) != NULL || kn_time_zone_exists (name)))
         return true;
     known = kn_zone_list ();
     near = kn_zone_suggest (name, (const char *const *)known);
     kn_error_public (
         error, KN_ERROR_BAD_REQUEST,
-        "There is no time zone '%.64s'%s%s; a zone (os_timezone) has an IANA name such as "
+        "There is no time zone '%.64s'%s%s%s; a zone (os_timezone) has an IANA name such as "
         "Asia/Shanghai, or one of Windows such as China Standard Time.",
-        name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+        name, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+        near != NULL && is_numbered (near)
+            ? " (these count westward: Etc/GMT-8 is 8 h ahead of UTC)"
+            : "");
     return false;
 }

@@ -100,14 +100,50 @@ look_near (const char *bare, const char *name, guint *nearest, const char **foun
     }
 }
 
+/* What follows "utc" or "gmt" in a number of hours such as "utc+8" and "+08:00", sign first ('_' is '-'); NULL: it is none. */
+static const char *
+find_hours (const char *bare)
+{
+    static const char *const prefixes[] = { "etc/utc", "gmt", "utc" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
+        if (g_str_has_prefix (bare, prefixes[i])) {
+            bare += strlen (prefixes[i]);
+            break;
+        }
+    return (*bare == '+' || *bare == '_') && g_ascii_isdigit (bare[1]) ? bare : NULL;
+}
+
+/* "UTC+8" is east to whoever writes it, and the zones that are named by a number count westward: Etc/GMT-8. Another number would be
+ * another time, so nothing near is looked for. */
+static const char *
+find_by_hours (const char *hours, const char *const *known)
+{
+    g_autofree char *digits = g_strdup (hours + (hours[1] == '0' ? 2 : 1));
+    g_autofree char *meant = NULL;
+    gint64 n = 0;
+
+    if (g_str_has_suffix (digits, ":00"))
+        digits[strlen (digits) - 3] = '\0';
+    if (!kn_parse_int (digits, 1, 14, &n))
+        return NULL;
+    meant = g_strdup_printf ("Etc/GMT%c%d", *hours == '+' ? '-' : '+', (int)n);
+    for (gsize i = 0; known[i]; i++)
+        if (strcmp (known[i], meant) == 0)
+            return known[i];
+    return NULL;
+}
+
 const char *
 kn_zone_suggest (const char *wrong, const char *const *known)
 {
     gsize n;
     const KnWindowsZone *rows = kn_windows_zones (&n);
     g_autofree char *bare = normalise (wrong);
-    const char *found = find_same (bare, known);
+    const char *hours = find_hours (bare), *found = find_same (bare, known);
     guint nearest = strlen (bare) < 2 * NEAR ? 2 : NEAR + 1;
+    if (hours)
+        return find_by_hours (hours, known);
     if (found)
         return found;
     for (gsize i = 0; known[i]; i++)

@@ -239,7 +239,7 @@ decide_utc (KnDraft *draft, const Choice *choice)
 {
     if (choice->said == CLOCK_UTC)
         kn_because (draft, draft->windows ? &rule_windows_utc : &rule_said, choice->said_by);
-    else if (kn_is ((KnSaid){ draft->facts->os_type, NULL }, "linux"))
+    else if (draft->facts->os_type && g_ascii_strcasecmp (draft->facts->os_type, "linux") == 0)
         kn_because (draft, &rule_utc, "instances.os_type");
     else
         decide_undeclared (draft);

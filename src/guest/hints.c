@@ -192,8 +192,8 @@ kn_guest_check_property (const char *name, const char *value, GError **error)
     g_autofree char *allowed = NULL;
     if (!row || strcmp (row->name ? row->name : "", name) != 0) {
         const char *near = kn_guest_property_suggest (name);
-        kn_error_public (error, KN_ERROR_BAD_REQUEST, "There is no property '%s'%s%s%s.", name,
-                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        kn_error_public (error, KN_ERROR_BAD_REQUEST, "There is no property '%s'%s%s%s", name,
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ".");
         return false;
     }
     if (!(row->flags & KN_PROPERTY_ON_SERVER)) {

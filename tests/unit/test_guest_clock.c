@@ -31,6 +31,8 @@ typedef struct {
 
 static const Case cases[] = {
     { "linux", .os_type = "linux", .offset = "utc", .rule = "clock.utc", .policy = "utc" },
+    { "linux-in-capitals", .os_type = "Linux", .offset = "utc", .rule = "clock.utc",
+      .policy = "utc" },
     { "linux-wrote", .os_type = "linux", .wrote = true, .offset_s = 28800, .offset = "utc",
       .rule = "clock.utc", .policy = "utc" },
     { "undeclared", .offset = "utc", .rule = "clock.undeclared", .policy = "utc" },
@@ -317,14 +319,22 @@ test_names (void)
     check_suggestion ("Europe/Berlni", "Europe/Berlin");
     check_suggestion ("China Standart Time", "China Standard Time");
     check_suggestion ("Mars/Olympus_Mons", NULL);
+    /* tzdata, file etcetera: the sign of these is POSIX's, positive to the west. */
+    check_suggestion ("GMT+8", "Etc/GMT-8");
+    check_suggestion ("utc-5", "Etc/GMT+5");
+    check_suggestion ("+08:00", "Etc/GMT-8");
+    check_suggestion ("etc/gmt+8", "Etc/GMT+8");
+    check_suggestion ("UTC+05:30", NULL);
+    check_suggestion ("UTC+15", NULL);
 }
 
 static void
 test_check (void)
 {
     static const char *const wrong[]
-        = { "asia/shanghai", "posix/Europe/Berlin", "right/UTC", "UTC+3", "+08:00",
-            "../etc/passwd", "tzdata.zi",           "",          "Europe" };
+        = { "asia/shanghai", "posix/Europe/Berlin", "right/UTC",  "UTC+3",
+            "+08:00",        "../etc/passwd",       "tzdata.zi",  "",
+            "Europe",        "localtime",           "posixrules", "Factory" };
     g_autoptr (GError) error = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS (wrong); i++) {
@@ -334,6 +344,10 @@ test_check (void)
     g_assert_false (kn_zone_check ("asia/shanghai", &error));
     g_assert_error (error, KN_ERROR, KN_ERROR_BAD_REQUEST);
     g_assert_nonnull (strstr (kn_error_sentence (error), "did you mean Asia/Shanghai"));
+    g_clear_error (&error);
+    g_assert_false (kn_zone_check ("GMT+8", &error));
+    g_assert_nonnull (
+        strstr (kn_error_sentence (error), "did you mean Etc/GMT-8 (these count west"));
     g_assert_true (kn_zone_check ("Etc/GMT+12", NULL));
     g_assert_true (kn_zone_check ("EST5EDT", NULL));
     g_assert_true (kn_zone_check ("America/Argentina/Buenos_Aires", NULL));
