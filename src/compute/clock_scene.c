@@ -111,7 +111,7 @@ warn_of_windows (KnClockScene *scene)
     g_autofree char *size = NULL;
     gint64 step_s;
 
-    if (g_strcmp0 (server->os_type, "windows") == 0)
+    if (kn_skew_is_windows (server->os_type))
         return;
     if (g_strcmp0 (says, "mswindows") == 0) {
         warn (scene, "undeclared-windows",

@@ -164,6 +164,21 @@ set_offset (KnDb *db, const char *id, const char *value, GError **error)
                                       error);
 }
 
+/* The server's own metadata goes before everything else: what it says already is changed there, or nothing would come of it. */
+static bool
+set_metadata (KnDb *db, const char *id, const char *name, const char *value, GError **error)
+{
+    g_autoptr (GHashTable) user = kn_store_meta_load (db, KN_META_USER, id, error);
+
+    if (user == NULL)
+        return false;
+    g_autoptr (GHashTable) said = kn_server_properties (user);
+    if (!g_hash_table_contains (said, name))
+        return true;
+    return value != NULL ? kn_store_meta_set (db, KN_META_USER, id, name, value, error)
+                         : kn_store_meta_delete (db, KN_META_USER, id, name, NULL, error);
+}
+
 static bool
 set_property (KnDb *db, const char *id, const char *name, const char *value, GError **error)
 {
@@ -171,6 +186,8 @@ set_property (KnDb *db, const char *id, const char *name, const char *value, GEr
 
     if (strcmp (name, OFFSET) == 0)
         return set_offset (db, id, value, error);
+    if (!set_metadata (db, id, name, value, error))
+        return false;
     bool stored = value != NULL ? kn_store_meta_set (db, KN_META_SYSTEM, id, key, value, error)
                                 : kn_store_meta_delete (db, KN_META_SYSTEM, id, key, NULL, error);
 

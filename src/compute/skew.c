@@ -155,3 +155,9 @@ kn_skew_judge (const KnSkew *skew)
             return i;
     return KN_SKEW_UNKNOWN;
 }
+
+bool
+kn_skew_is_windows (const char *os_type)
+{
+    return os_type != NULL && g_ascii_strcasecmp (os_type, "windows") == 0;
+}

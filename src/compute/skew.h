@@ -89,5 +89,8 @@ typedef struct {
 /* One sentence or more: how wrong, the likely cause, the consequence and the remedy. Caller frees. */
 char *kn_skew_explain (const KnSkew *skew, const KnSkewScene *scene);
 
+/* Whether @os_type (NULL: undeclared) is Windows, in any letter case as in the guest's rules. */
+bool kn_skew_is_windows (const char *os_type);
+
 /* "8 h 00 m behind", "12 s ahead", "right to 40 ms"; caller frees. */
 char *kn_skew_format (gint64 skew_ms);

@@ -161,7 +161,7 @@ first_known (gint64 offset_s, gint64 at_us)
 static bool
 is_windows (const KnSkew *skew, const KnSkewScene *scene)
 {
-    return g_strcmp0 (scene->os_type, "windows") == 0 || g_strcmp0 (skew->os_id, "mswindows") == 0;
+    return kn_skew_is_windows (scene->os_type) || g_strcmp0 (skew->os_id, "mswindows") == 0;
 }
 
 static Cause
@@ -212,7 +212,7 @@ append_cause (GString *text, const Cause *cause)
 static void
 append_remedy (GString *text, const Cause *cause, const KnSkewScene *scene)
 {
-    bool windows = g_strcmp0 (scene->os_type, "windows") == 0;
+    bool windows = kn_skew_is_windows (scene->os_type);
 
     if (cause->kind == MISSED_CHANGE) {
         g_string_append (text, " " SET_TIME);

@@ -11,7 +11,7 @@
 static bool
 is_windows (const KnServer *server)
 {
-    return g_strcmp0 (server->os_type, "windows") == 0;
+    return kn_skew_is_windows (server->os_type);
 }
 
 /* Whether there is somebody who could have been asked: a guest that does not run shows nothing. */

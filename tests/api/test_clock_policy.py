@@ -109,7 +109,7 @@ def test_metadata_that_cannot_be(demo, windows, boot):
 
 
 @pytest.mark.parametrize("zone,meant", [("America/New York", "America/New_York"), ("China Standart Time", "China Standard Time"),
-                                        ("UTC+8", None), ("posix/Asia/Tokyo", "Asia/Tokyo")])
+                                        ("UTC+8", "Etc/GMT-8 (these count westward"), ("localtime", None), ("posix/Asia/Tokyo", "Asia/Tokyo")])
 def test_create_with_a_zone_that_is_none(demo, windows, zone, meant):
     body = {"name": "c", "imageRef": windows, "flavorRef": "1", "metadata": {"os_timezone": zone}}
     message = refused(demo.compute.post("/servers", {"server": body}), "There is no time zone '%s'" % zone)
@@ -130,6 +130,17 @@ def test_policy_timezone_without_zone_on_an_existing_server(demo, windows, boot)
     demo.compute.put(path, {"properties": {"os_clock_policy": "timezone", "os_timezone": "Asia/Kathmandu"}}).ok(200)
     found = reboot(demo, server)
     assert (found["rule"], found["timezone"]) == ("clock.timezone", "Asia/Kathmandu")
+
+
+def test_setting_what_the_server_s_metadata_says_already(demo, windows, boot):
+    """Metadata goes before all else: a setting beside it would be stored and change nothing."""
+    server = boot(windows, metadata={"os_timezone": "Etc/GMT+5", "note": "x"})
+    path = "/servers/%s/kilonova-properties" % server
+    demo.compute.put(path, {"properties": {"os_timezone": "US/Eastern"}}).ok(200)
+    assert reboot(demo, server)["timezone"] == "US/Eastern"
+    demo.compute.put(path, {"properties": {"os_timezone": None}}).ok(200)
+    assert reboot(demo, server)["offset"] == "localtime"
+    assert demo.compute.get("/servers/%s/metadata" % server).ok(200)["metadata"] == {"note": "x"}
 
 
 def test_offset_from_an_image(demo, make_image, boot):

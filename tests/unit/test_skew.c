@@ -139,6 +139,7 @@ static const RtcCase rtc_cases[] = {
     { NULL, NULL, -600, KN_SKEW_KERBEROS },
     { NULL, NULL, 8 * HOUR_S, KN_SKEW_UNKNOWN },
     { "windows", "Asia/Shanghai", 8 * HOUR_S, KN_SKEW_RIGHT },
+    { "Windows", "Asia/Shanghai", 8 * HOUR_S, KN_SKEW_RIGHT },
     { "windows", "Asia/Shanghai", 0, KN_SKEW_ZONE_KMS },
     { "windows", "Europe/Berlin", HOUR_S + 1, KN_SKEW_RIGHT },
     /* Whose local time it keeps, nobody knows. */
@@ -180,6 +181,7 @@ static const StepCase step_cases[] = {
     { "linux", { 1, true, 2, -5 * HOUR_S }, -5 * HOUR_S },
     { NULL, { 1, false, 0, 20700 }, 20700 },
     { "windows", { 1, true, 0, 8 * HOUR_S }, 0 },
+    { "WINDOWS", { 1, true, 0, 8 * HOUR_S }, 0 },
     { "linux", { 1, true, 0, 600 }, 0 },
     /* Back to UTC: it was wrong, and somebody mended it. */
     { "linux", { 1, true, 8 * HOUR_S, 0 }, 0 },
