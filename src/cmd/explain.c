@@ -19,7 +19,11 @@ typedef struct {
 static bool
 fail_part (const char *part, GError **error)
 {
-    kn_error_set (error, KN_ERROR_NOT_FOUND, "the plan has no part '%s'", part);
+    kn_error_set (
+        error, KN_ERROR_NOT_FOUND,
+        "the plan has no part '%s'; parts are elements as explain prints them without one: "
+        "clock, cpu, features/hyperv, devices/disk[vda] …",
+        part);
     return false;
 }
 

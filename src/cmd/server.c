@@ -136,6 +136,28 @@ check_settled (const json_t *body, bool *out_settled, GError **error)
     return false;
 }
 
+/* A server whose new definition was refused runs on with its earlier one: the action tells. */
+static bool
+check_outcome (KnClient *client, const char *id, GError **error)
+{
+    g_autofree char *path = g_strdup_printf ("/servers/%s/os-instance-actions", id);
+    g_autoptr (json_t) body = NULL;
+
+    if (!kn_client_call (client, "GET", "compute", path, NULL, &body, error))
+        return false;
+
+    const json_t *actions = json_object_get (body, "instanceActions"); /* newest first */
+    const json_t *last = json_array_get (actions, 0);
+    const char *message = json_string_value (json_object_get (last, "message"));
+    if (!message || g_strcmp0 (json_string_value (json_object_get (last, "action")), "reboot") != 0)
+        return true;
+    kn_error_set (error, KN_ERROR_CONFLICT,
+                  "the reboot failed and the server runs as before; what was set is stored and is "
+                  "tried again at its next start: %s",
+                  message);
+    return false;
+}
+
 static bool
 wait_for_reboot (KnClient *client, const char *id, GError **error)
 {
@@ -156,7 +178,7 @@ wait_for_reboot (KnClient *client, const char *id, GError **error)
         if (!settled)
             g_usleep (POLL_US);
     }
-    return true;
+    return check_outcome (client, id, error);
 }
 
 static bool

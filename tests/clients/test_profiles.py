@@ -52,6 +52,16 @@ def server(world):
     world.delete(made)
 
 
+def test_a_reboot_that_fails_is_no_success(world):
+    """QEMU 7.2 refuses Nova's Hyper-V flags without KVM; the server then runs on as it was."""
+    server = world.boot(world.image("rtc", os_type="windows"), world.net, name="kept")
+    said = kilonova(world, "server", "upgrade-profile", server, "--profile", "nova-26", "--reboot", "hard", code=1)
+    assert "the reboot failed and the server runs as before" in said and "HyperV" in said, said
+    assert "would change nothing" not in kilonova(world, "explain", server, "--diff")
+    kilonova(world, "server", "upgrade-profile", server, "--undo", "--reboot", "hard")
+    world.delete(server)
+
+
 def test_nothing_changes_by_itself(world, server):
     diff = as_json(world, "explain", server, "--diff")
     assert diff["changes"] == [] and diff["hardware"] == [] and diff["by_hand"] == [], diff
