@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "guest/registry.h"
 #include "image/format.h"
 #include "image/image_priv.h"
 
@@ -115,6 +116,21 @@ kn_image_row_load_own (KnDb *db, const char *id, const KnAuth *auth, GError **er
     return g_steal_pointer (&row);
 }
 
+/* The openstack command cannot list any image while one of these is no number. All other values are judged when a server is made. */
+static bool
+check_number (const char *name, const char *value, GError **error)
+{
+    const KnGuestProperty *row = kn_guest_property_find (name);
+    const char *digits = *value == '-' ? value + 1 : value;
+
+    if (row == NULL || row->type != KN_PROPERTY_INT
+        || (*digits != '\0' && strspn (digits, "0123456789") == strlen (digits)))
+        return true;
+    kn_error_public (error, KN_ERROR_BAD_REQUEST, "%s cannot be '%.64s': it is a whole number.",
+                     name, value);
+    return false;
+}
+
 static bool
 check_properties (const KnImages *images, const KnImageRow *row, GError **error)
 {
@@ -130,8 +146,11 @@ check_properties (const KnImages *images, const KnImageRow *row, GError **error)
     }
 
     g_hash_table_iter_init (&iter, row->properties);
-    while (g_hash_table_iter_next (&iter, &name, &value))
+    while (g_hash_table_iter_next (&iter, &name, &value)) {
         bytes += strlen (name) + strlen (value);
+        if (!check_number (name, value, error))
+            return false;
+    }
     if (bytes > KN_IMAGE_MAX_PROPERTY_BYTES) {
         kn_error_public (error, KN_ERROR_TOO_LARGE,
                          "The properties of an image may have %" G_GSIZE_FORMAT

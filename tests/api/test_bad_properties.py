@@ -62,6 +62,14 @@ def test_image_properties(demo, image, what):
     settle(demo, server)
 
 
+@pytest.mark.parametrize("value", ["2.0", "abc", "", "-", "1e9", "0x3"])
+def test_what_would_break_a_client_s_listing_is_refused(demo, image, value):
+    """openstacksdk makes an int of these and fails for the whole list."""
+    refused(change(demo, image, hw_cpu_sockets=value), "hw_cpu_sockets", "whole number")
+    refused(demo.image.post("/images", {"name": "n", "disk_format": "raw", "container_format": "bare", "hw_video_ram": value}), "hw_video_ram")
+    change(demo, image, hw_cpu_sockets="-1").ok(200)
+
+
 @pytest.mark.parametrize("name,value", [
     ("os_type", XML), ("os_type", "windows\n"), ("hw_disk_bus", "virtio'/><x y='"), ("hw_vif_model", "e1000\x00"), ("hw_machine_type", XML),
     ("hw_machine_type", LONG[:60000]), ("os_timezone", "../../etc/passwd"), ("os_clock_policy", "utc;guest"), ("hw_cpu_sockets", "9" * 400),
