@@ -137,6 +137,20 @@ report (const KnNetworks *networks, const KnPort *port, const KnSilence *silence
     return false;
 }
 
+/* A network may be deleted, wires and all, between our reading of it and our making its wires: then they go again. Whoever
+ * deletes it after this look finds them himself. */
+static bool
+remove_if_gone (KnNetworks *networks, KnDb *db, const char *network_id, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    g_autoptr (KnWirePlan) plan = load_plan (networks, db, network_id, &local);
+
+    if (plan != NULL)
+        return true;
+    return kn_rows_ended (&local, error)
+           && networks->driver->ops->remove (networks->driver, network_id, error);
+}
+
 typedef bool (*KnPlanStep) (KnNetDriver *driver, const KnWirePlan *plan, KnSilence *silence,
                             GError **error);
 
@@ -150,8 +164,8 @@ run_plan_step (KnNetworks *networks, KnDb *db, const KnPort *port, KnPlanStep st
     plan = load_plan (networks, db, port->network_id, &cause);
     if (plan == NULL && cause == NULL)
         kn_net_not_found (port->network_id, &cause);
-    if (plan != NULL)
-        (void)step (networks->driver, plan, &silence, &cause);
+    if (plan != NULL && step (networks->driver, plan, &silence, &cause))
+        (void)remove_if_gone (networks, db, port->network_id, &cause);
     return report (networks, port, &silence, cause, error);
 }
 
@@ -241,7 +255,8 @@ kn_network_sync (KnNetworks *networks, KnDb *db, const char *network_id, GError 
     plan = load_plan (networks, db, network_id, &local);
     if (plan == NULL)
         return kn_rows_ended (&local, error);
-    return networks->driver->ops->ensure (networks->driver, plan, &silence, error);
+    return networks->driver->ops->ensure (networks->driver, plan, &silence, error)
+           && remove_if_gone (networks, db, network_id, error);
 }
 
 static void
@@ -252,7 +267,8 @@ recover_one (KnNetworks *networks, KnDb *db, const char *network_id)
     KnSilence silence = { 0 };
 
     if (plan != NULL)
-        (void)networks->driver->ops->ensure (networks->driver, plan, &silence, &error);
+        (void)(networks->driver->ops->ensure (networks->driver, plan, &silence, &error)
+               && remove_if_gone (networks, db, network_id, &error));
     else if (error == NULL)
         (void)networks->driver->ops->remove (networks->driver, network_id, &error);
     if (error != NULL)
