@@ -66,7 +66,7 @@ kn_doctor_args_check (const KnDoctorArgs *args, GError **error)
     if (args->uris->len > 0 || args->nova_db)
         return true;
     kn_error_set (error, KN_ERROR_BAD_REQUEST,
-                  "say whose guests: --libvirt URI (doctor also takes --own)");
+                  "say whose guests: --own, --libvirt URI or --nova-db URL");
     return false;
 }
 

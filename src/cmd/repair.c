@@ -17,7 +17,7 @@
 #define USAGE                                                                                      \
     "[--plan | --apply] --own [--os-cloud NAME] | --nova-db URL [--libvirt URI…] | --libvirt "   \
     "URI…\n"                                                                                     \
-    "AREA/CITY]\n"                                                                                 \
+    "           [--zone AREA/CITY]\n"                                                              \
     "           --all | --server NAME|ID | --rule RULE\n"                                          \
     "           [--at-next-stop | --now | --window 'Sat 02:00-05:00'] [--grace SECONDS]\n"         \
     "           [--max-parallel N] [--webhook URL] [--cloud-guests] [--journal FOLDER]\n"          \

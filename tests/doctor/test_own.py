@@ -87,6 +87,11 @@ def test_command(own):
     assert run(own, "doctor", "--own", status=2, env={**env, "OS_PASSWORD": "wrong"}).stderr.startswith("kilonova: ")
 
 
+def test_usage(own):
+    refused = run(own, "repair", "--all", status=2).stderr
+    assert "--own, --libvirt URI or --nova-db URL" in refused and "[--zone AREA/CITY]" in refused
+
+
 def properties(own, server):
     return own.user.compute.get("/servers/%s/kilonova-properties" % server).ok(200)["properties"]
 
