@@ -9,10 +9,6 @@
 
 #define UUID_LEN 36
 
-/* When the last server on an image went; 0 as the first column: one is still there. */
-KN_STMT (IMAGES_LEFT, "SELECT image_ref, MIN(deleted), MAX(deleted_at) FROM instances "
-                      "WHERE image_ref IS NOT NULL GROUP BY image_ref");
-
 /* One host's volumes. */
 typedef struct {
     KnDb *db;
@@ -78,30 +74,6 @@ kn_findings_add_host_storage (KnDb *db, KnFleet *fleet, KnVirtHost *host, KnSurv
 
 /* ---- images ---- */
 
-/* Image id -> gint64, when its last server went; G_MAXINT64: one has not. NULL: error. */
-static GHashTable *
-load_left (KnDb *db, GError **error)
-{
-    g_autoptr (GHashTable) left = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr (KnRows) rows = kn_db_query (db, &IMAGES_LEFT, KN_NO_BIND, error);
-    GError *failed = NULL;
-
-    if (!rows)
-        return NULL;
-    while (kn_rows_next (rows, &failed)) {
-        const char *deleted_at = kn_rows_text (rows, 2);
-        gint64 when_us = G_MAXINT64;
-
-        if (kn_rows_int (rows, 1) != 0 && (!deleted_at || !kn_time_parse (deleted_at, &when_us)))
-            when_us = kn_time_now ();
-        g_hash_table_insert (left, kn_rows_dup (rows, 0), g_memdup2 (&when_us, sizeof when_us));
-    }
-    if (!failed)
-        return g_steal_pointer (&left);
-    g_propagate_error (error, failed);
-    return NULL;
-}
-
 static void
 add_image (KnFleet *fleet, const KnUnusedImage *image, const gint64 *left_us)
 {
@@ -121,7 +93,7 @@ bool
 kn_findings_add_cloud_storage (KnCompute *compute, KnDb *db, KnFleet *fleet, GError **error)
 {
     g_autoptr (GPtrArray) unused = kn_image_list_unused (db, error);
-    g_autoptr (GHashTable) left = unused ? load_left (db, error) : NULL;
+    g_autoptr (GHashTable) left = unused ? kn_store_server_images_left (db, error) : NULL;
 
     if (!left)
         return false;

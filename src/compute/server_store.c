@@ -151,6 +151,9 @@ KN_STMT (DISK_INSERT,
          "image_id) VALUES (?,?,1,?,0,'image','local','disk',0,?)");
 KN_STMT (SERVER_COUNT,
          "SELECT vm_state, COUNT(*) FROM instances WHERE deleted=0 GROUP BY vm_state");
+/* 0 in the second column: a server is still there. */
+KN_STMT (IMAGES_LEFT, "SELECT image_ref, MIN(deleted), MAX(deleted_at) FROM instances "
+                      "WHERE image_ref IS NOT NULL GROUP BY image_ref");
 KN_STMT (MEMORY_ON, "SELECT COALESCE(SUM(memory_mb),0) FROM instances WHERE host=? AND deleted=0");
 
 static void
@@ -601,4 +604,28 @@ kn_store_server_memory_on (KnDb *db, const char *host, gint64 *out_mib, GError *
     *out_mib = kn_rows_int (rows, 0);
 
     return true;
+}
+
+GHashTable *
+kn_store_server_images_left (KnDb *db, GError **error)
+{
+    g_autoptr (GHashTable) left = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr (KnRows) rows = kn_db_query (db, &IMAGES_LEFT, KN_NO_BIND, error);
+    GError *failed = NULL;
+
+    if (rows == NULL)
+        return NULL;
+    while (kn_rows_next (rows, &failed)) {
+        const char *deleted_at = kn_rows_text (rows, 2);
+        gint64 when_us = G_MAXINT64;
+
+        if (kn_rows_int (rows, 1) != 0
+            && (deleted_at == NULL || !kn_time_parse (deleted_at, &when_us)))
+            when_us = kn_time_now ();
+        g_hash_table_insert (left, kn_rows_dup (rows, 0), g_memdup2 (&when_us, sizeof when_us));
+    }
+    if (failed == NULL)
+        return g_steal_pointer (&left);
+    g_propagate_error (error, failed);
+    return NULL;
 }

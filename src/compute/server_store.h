@@ -112,3 +112,6 @@ bool kn_store_server_count (KnDb *db, gint64 out_counts[KN_VM_N], GError **error
 
 /* Memory of all servers on @host, MiB. */
 bool kn_store_server_memory_on (KnDb *db, const char *host, gint64 *out_mib, GError **error);
+
+/* When the last server on each image went: image id -> gint64 (microseconds), G_MAXINT64 where one is still there. New reference. */
+GHashTable *kn_store_server_images_left (KnDb *db, GError **error);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images that are made of servers: written, found again, thrown away. */
+/* Images that are made of servers: written, thrown away. */
 #include <string.h>
 
 #include "base/error.h"
 #include "image/image_priv.h"
-
-KN_STMT (IMAGE_BACKUPS,
-         "SELECT id FROM images i WHERE i.owner=? AND i.deleted=0 AND i.protected=0 AND "
-         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
-         "p.name='image_type' AND p.value='backup') AND "
-         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
-         "p.name='instance_uuid' AND p.value=?) AND "
-         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
-         "p.name='backup_type' AND p.value=?) ORDER BY i.seq DESC");
 
 static bool
 check_names (GHashTable *properties, GError **error)
@@ -91,15 +82,4 @@ kn_image_discard (KnImages *images, const char *id, GError **error)
 
     return db && kn_db_txn (db, txn_discard, (gpointer)id, error)
            && kn_images_collect (images, error);
-}
-
-GPtrArray *
-kn_image_list_backups (KnDb *db, const char *owner, const char *server_id, const char *backup_type,
-                       GError **error)
-{
-    g_autoptr (KnRows) rows = kn_db_query (
-        db, &IMAGE_BACKUPS, KN_BIND (kn_text (owner), kn_text (server_id), kn_text (backup_type)),
-        error);
-
-    return kn_rows_list_texts (rows, error);
 }

@@ -59,6 +59,14 @@ KN_STMT (TAG_INSERT, "INSERT INTO image_tags (image_id, value) VALUES (?,?)");
 KN_STMT (TAGS_CLEAR, "DELETE FROM image_tags WHERE image_id=?");
 KN_STMT (MEMBERS_CLEAR, "DELETE FROM image_members WHERE image_id=?");
 KN_STMT (INSPECTION_CLEAR, "DELETE FROM image_inspections WHERE image_id=?");
+KN_STMT (IMAGE_BACKUPS,
+         "SELECT id FROM images i WHERE i.owner=? AND i.deleted=0 AND i.protected=0 AND "
+         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
+         "p.name='image_type' AND p.value='backup') AND "
+         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
+         "p.name='instance_uuid' AND p.value=?) AND "
+         "EXISTS (SELECT 1 FROM image_properties p WHERE p.image_id=i.id AND "
+         "p.name='backup_type' AND p.value=?) ORDER BY i.seq DESC");
 
 KnImageRow *
 kn_image_row_new (void)
@@ -447,4 +455,15 @@ kn_image_store_usage (KnDb *db, const char *project_id, gint64 *out_images, gint
     *out_images = kn_rows_int (rows, 0);
     *out_bytes = kn_rows_int (rows, 1);
     return true;
+}
+
+GPtrArray *
+kn_image_list_backups (KnDb *db, const char *owner, const char *server_id, const char *backup_type,
+                       GError **error)
+{
+    g_autoptr (KnRows) rows = kn_db_query (
+        db, &IMAGE_BACKUPS, KN_BIND (kn_text (owner), kn_text (server_id), kn_text (backup_type)),
+        error);
+
+    return kn_rows_list_texts (rows, error);
 }
