@@ -96,6 +96,20 @@ score (xmlNode *planned, xmlNode *real)
     return same;
 }
 
+/* Timers and the like are known by their names: another name is another thing, not a change of this one. */
+static bool
+is_another (const xmlNode *planned, const xmlNode *real)
+{
+    static const char *const named[] = { "timer", "entry", "feature", NULL };
+    g_autofree char *mine = NULL, *theirs = NULL;
+
+    if (!g_strv_contains (named, (const char *)planned->name))
+        return false;
+    mine = kn_xml_dup_attribute (planned, "name");
+    theirs = kn_xml_dup_attribute (real, "name");
+    return g_strcmp0 (mine, theirs) != 0;
+}
+
 static xmlNode *
 find_match (xmlNode *planned, xmlNode *parent, GHashTable *taken)
 {
@@ -103,7 +117,7 @@ find_match (xmlNode *planned, xmlNode *parent, GHashTable *taken)
     guint most = 0;
     for (xmlNode *other = parent->children; other; other = other->next) {
         if (!is_element (other) || !xmlStrEqual (other->name, planned->name)
-            || g_hash_table_contains (taken, other))
+            || g_hash_table_contains (taken, other) || is_another (planned, other))
             continue;
         guint same = score (planned, other);
         if (!best || same > most) {
@@ -159,6 +173,26 @@ compare_attributes (Walk *walk, xmlNode *planned, xmlNode *real)
     }
 }
 
+/* Where libvirt adds nothing of its own, all that nobody planned was put there by hand. */
+static void
+report_added (Walk *walk, xmlNode *real, GHashTable *taken)
+{
+    const char *path = walk->path->str;
+    bool features = strcmp (path, "features") == 0;
+
+    if (!features && strcmp (path, "clock") != 0 && strcmp (path, "features/hyperv") != 0)
+        return;
+    for (xmlNode *child = real->children; child; child = child->next) {
+        gsize len = walk->path->len;
+        if (!is_element (child) || g_hash_table_contains (taken, child)
+            || (features && !xmlStrEqual (child->name, BAD_CAST "hyperv")))
+            continue;
+        append_step (walk->path, child);
+        report (walk, "", NULL, "(there)");
+        g_string_truncate (walk->path, len);
+    }
+}
+
 /* Plans are a few levels deep; the parser bounds what else there may be. */
 static void
 compare (Walk *walk, xmlNode *planned, xmlNode *real)
@@ -180,6 +214,7 @@ compare (Walk *walk, xmlNode *planned, xmlNode *real)
             report (walk, "", "(there)", NULL);
         g_string_truncate (walk->path, len);
     }
+    report_added (walk, real, taken);
 }
 
 static xmlDoc *

@@ -33,9 +33,9 @@ char *kn_guest_changes_explain (const KnGuestChange *changes, gsize n, guint wid
 /* A piece of hardware in words for people: "machine" -> "machine type"; other keys stay. Static or @key. */
 const char *kn_guest_identity_label (const char *key);
 
-/* A planned value that the real definition has no more: somebody edited it. */
+/* A value that is not as planned: somebody edited it. */
 typedef struct {
-    char *path, *planned, *found; /* found NULL: it is gone */
+    char *path, *planned, *found; /* found NULL: it is gone; planned NULL: it was added */
 } KnGuestDrift;
 void kn_guest_drift_free (KnGuestDrift *drift);
 

@@ -296,12 +296,15 @@ test_drift (Fixture *f, gconstpointer data)
     (void)f;
     const char *planned
         = "<domain><memory>1</memory><clock offset='utc'><timer name='pit' tickpolicy='delay'/>"
-          "<timer name='rtc' track='guest'/></clock><devices><disk><target dev='vda'/></disk>"
+          "<timer name='rtc' track='guest'/><timer name='hpet' present='no'/></clock>"
+          "<features><acpi/></features><devices><disk><target dev='vda'/></disk>"
           "<disk><target dev='vdb'/></disk><rng/></devices></domain>";
     const char *real
         = "<domain id='1'><memory unit='KiB'>2</memory><clock offset='utc'><timer name='rtc' "
           "track='wall'/>"
-          "<timer name='pit' tickpolicy='delay'/></clock><devices><emulator>/q</emulator>"
+          "<timer name='pit' tickpolicy='delay'/><timer name='tsc'/></clock>"
+          "<features><acpi/><apic/><hyperv><relaxed/></hyperv></features><devices><emulator>/q</"
+          "emulator>"
           "<disk><target dev='vdb'/><address/></disk><disk><target "
           "dev='vda'/></disk></devices></domain>";
     g_autoptr (GPtrArray) same = kn_guest_drift_list (planned, planned, NULL);
@@ -309,6 +312,9 @@ test_drift (Fixture *f, gconstpointer data)
     g_autoptr (GPtrArray) drifts = kn_guest_drift_list (planned, real, NULL);
     static const char *const want[][3] = { { "memory", "1", "2" },
                                            { "clock/timer[rtc]/@track", "guest", "wall" },
+                                           { "clock/timer[hpet]", "(there)", NULL },
+                                           { "clock/timer[tsc]", NULL, "(there)" },
+                                           { "features/hyperv", NULL, "(there)" },
                                            { "devices/rng", "(there)", NULL } };
     g_assert_cmpuint (drifts->len, ==, G_N_ELEMENTS (want));
     for (gsize i = 0; i < G_N_ELEMENTS (want); i++) {
