@@ -25,9 +25,9 @@ struct KnRepairJournal {
 };
 
 static const char *const step_names[KN_REPAIR_STEP_N + 1] = {
-    [KN_REPAIR_BEGUN] = "begun",         [KN_REPAIR_DEFINED] = "defined",
-    [KN_REPAIR_RESTARTED] = "restarted", [KN_REPAIR_UNDONE] = "undone",
-    [KN_REPAIR_FAILED] = "failed",
+    [KN_REPAIR_BEGUN] = "begun",           [KN_REPAIR_DEFINED] = "defined",
+    [KN_REPAIR_RESTARTING] = "restarting", [KN_REPAIR_RESTARTED] = "restarted",
+    [KN_REPAIR_UNDONE] = "undone",         [KN_REPAIR_FAILED] = "failed",
 };
 
 const char *

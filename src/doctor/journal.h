@@ -7,11 +7,12 @@
 
 /* Steps of one guest's repair, in order. */
 typedef enum {
-    KN_REPAIR_BEGUN,     /* the old definition is kept; libvirt may have the new one or not */
-    KN_REPAIR_DEFINED,   /* libvirt has the new one, and it was checked by the same rules */
-    KN_REPAIR_RESTARTED, /* and runs with it */
-    KN_REPAIR_UNDONE,    /* libvirt has the old one again */
-    KN_REPAIR_FAILED,    /* libvirt refused, or the finding stayed; it has the old one */
+    KN_REPAIR_BEGUN,      /* the old definition is kept; libvirt may have the new one or not */
+    KN_REPAIR_DEFINED,    /* libvirt has the new one, and it was checked by the same rules */
+    KN_REPAIR_RESTARTING, /* it is powered off and has to run again, whoever goes on with this */
+    KN_REPAIR_RESTARTED,  /* and runs with it */
+    KN_REPAIR_UNDONE,     /* libvirt has the old one again */
+    KN_REPAIR_FAILED,     /* libvirt refused, or the finding stayed; it has the old one */
     KN_REPAIR_STEP_N
 } KnRepairStep;
 const char *kn_repair_step_name (KnRepairStep step);

@@ -133,7 +133,28 @@ define (Work *work, KnRepairEntry *entry, GError **error)
            && settle (work, entry, KN_REPAIR_DEFINED, NULL, error);
 }
 
-/* DEFINED -> RESTARTED; a guest that cannot be restarted stays DEFINED, with the reason. */
+static bool
+settle_locked (Work *work, KnRepairEntry *entry, KnRepairStep step, const char *why, GError **error)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&work->lock);
+
+    return settle (work, entry, step, why, error);
+}
+
+/* Restarts the guest if it runs, or if it did when an earlier attempt powered it off: that it is to run again is written first. */
+static bool
+restart_one (Work *work, KnSurvey *survey, KnRepairEntry *entry, GError **error)
+{
+    bool running = entry->step == KN_REPAIR_RESTARTING;
+
+    if (!running && !kn_survey_load_running (survey, entry->uuid, &running, error))
+        return false;
+    return !running
+           || (settle_locked (work, entry, KN_REPAIR_RESTARTING, NULL, error)
+               && kn_survey_restart (survey, entry->uuid, work->run->grace_s, error));
+}
+
+/* DEFINED -> RESTARTED; a guest that cannot be restarted keeps its step, with the reason. */
 static void
 restart (gpointer data, gpointer user_data)
 {
@@ -148,10 +169,10 @@ restart (gpointer data, gpointer user_data)
     if (!open)
         kn_error_set (&failure, KN_ERROR_CONFLICT, "the window is closed; it is not restarted");
     else if (survey && (!run->notice || run->notice (entry, run->data, &failure)))
-        done = kn_survey_restart (survey, entry->uuid, run->grace_s, &failure);
+        done = restart_one (work, survey, entry, &failure);
 
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&work->lock);
-    (void)settle (work, entry, done ? KN_REPAIR_RESTARTED : KN_REPAIR_DEFINED,
+    (void)settle (work, entry, done ? KN_REPAIR_RESTARTED : entry->step,
                   done ? NULL : failure->message, work->error ? NULL : &work->error);
     report (work, entry);
 }
@@ -159,10 +180,11 @@ restart (gpointer data, gpointer user_data)
 static bool
 is_waiting (const KnRepairEntry *entry)
 {
-    return entry->step == KN_REPAIR_DEFINED && entry->restart;
+    return (entry->step == KN_REPAIR_DEFINED || entry->step == KN_REPAIR_RESTARTING)
+           && entry->restart;
 }
 
-/* Restarts those that stand at DEFINED and are to be restarted, some at a time. */
+/* Restarts those that are defined and are to be restarted, some at a time. */
 static bool
 restart_all (Work *work, const GPtrArray *entries, GError **error)
 {

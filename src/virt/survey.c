@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "virt/survey_priv.h"
 
 #define RESTART_POLL_US 200000
@@ -326,16 +327,28 @@ ask_off (virDomainPtr domain, guint grace_s)
 }
 
 bool
+kn_survey_load_running (KnSurvey *survey, const char *uuid, bool *out_running, GError **error)
+{
+    g_autoptr (virDomain) domain = find (survey, uuid, error);
+    int active = domain ? virDomainIsActive (domain) : -1;
+
+    if (domain && active < 0)
+        (void)kn_virt_fail (survey->host, survey->conn, error);
+    *out_running = active == 1;
+    return active >= 0;
+}
+
+bool
 kn_survey_restart (KnSurvey *survey, const char *uuid, guint grace_s, GError **error)
 {
     g_autoptr (virDomain) domain = find (survey, uuid, error);
 
     if (!domain)
         return false;
-    if (virDomainIsActive (domain) != 1)
-        return true;
-    if (!ask_off (domain, grace_s) && virDomainDestroy (domain) < 0
-        && virDomainIsActive (domain) != 0)
+    if (virDomainIsActive (domain) == 1 && !ask_off (domain, grace_s)
+        && virDomainDestroy (domain) < 0 && virDomainIsActive (domain) != 0)
         return kn_virt_fail (survey->host, survey->conn, error);
+    if (!kn_fault ("repair.off", error))
+        return false;
     return virDomainCreate (domain) == 0 || kn_virt_fail (survey->host, survey->conn, error);
 }

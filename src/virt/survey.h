@@ -48,7 +48,9 @@ KnSurveyDomain *kn_survey_load (KnSurvey *survey, const char *uuid, GError **err
 
 /* Redefines the persistent definition. Errors: libvirt's reason. */
 bool kn_survey_define (KnSurvey *survey, const char *xml, GError **error);
-/* Powers a running domain off and on again with its persistent definition: asks the guest for @grace_s seconds first. */
+/* Whether the domain runs. */
+bool kn_survey_load_running (KnSurvey *survey, const char *uuid, bool *out_running, GError **error);
+/* Powers a domain off, if it runs, and on with its persistent definition: asks the guest for @grace_s seconds first. */
 bool kn_survey_restart (KnSurvey *survey, const char *uuid, guint grace_s, GError **error);
 
 /* ---- storage: survey_storage.c ---- */

@@ -226,6 +226,27 @@ def test_killed_repair_goes_on_or_back(seeded, test_driver, tmp_path, point, ver
     assert texts_now(test_driver, guests) == texts
 
 
+def test_killed_between_off_and_on(seeded, test_driver, tmp_path):
+    """Gone on with, a guest that an interrupted repair has powered off runs again."""
+    _, texts, _ = seeded
+    name = "f-hpet-left-on-1"
+    domain = test_driver.lookupByName(name)
+    ran = domain.isActive()
+    if not ran:
+        domain.create()
+    killed = repair(tmp_path, "--apply", "--libvirt", TEST_URI, "--server", name, "--rule", "timer-hpet", "--now", "--grace", "0",
+                    environment={"KILONOVA_FAULT": "repair.off=kill"})
+    assert killed.returncode == -9 and not domain.isActive()
+    number = repair_id(killed)
+    assert "1 restarting" in repair(tmp_path, "--list", status=0).stdout
+    done = repair(tmp_path, "--resume", number, status=0).stdout
+    assert "restarted  " + name in done and domain.isActive()
+    repair(tmp_path, "--undo", number, status=0)
+    if not ran:
+        domain.destroy()
+    assert domain.XMLDesc(2) == texts[name]
+
+
 def test_undo_does_not_overwrite_somebody_elses_change(seeded, test_driver, tmp_path):
     import libvirt
     guests, texts, _ = seeded
