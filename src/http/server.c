@@ -357,14 +357,15 @@ wait_idle (KnHttp *http, guint grace_ms)
 void
 kn_http_stop (KnHttp *http, guint grace_ms)
 {
-    int fd;
+    kn_autofd fd = -1;
 
     if (http->daemon == NULL)
         return;
     g_atomic_int_set (&http->closing, 1);
     fd = MHD_quiesce_daemon (http->daemon);
+    /* New clients are refused from here on; the number stays taken until no thread of the daemon can know it any more. */
     if (fd >= 0)
-        (void)close (fd);
+        (void)shutdown (fd, SHUT_RDWR);
     wait_idle (http, grace_ms);
     /* No upload may be suspended from here on; then what the workers still hold comes back. */
     g_rw_lock_writer_lock (&http->gate);

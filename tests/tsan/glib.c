@@ -72,6 +72,44 @@ g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time)
     return signalled;
 }
 
+/* What was pushed was ready before it is popped. */
+static gpointer real_g_async_queue_push, real_g_async_queue_pop, real_g_async_queue_timeout_pop,
+    real_g_async_queue_try_pop;
+
+void
+g_async_queue_push (GAsyncQueue *queue, gpointer data)
+{
+    __tsan_release (queue);
+    REAL (g_async_queue_push) (queue, data);
+}
+
+gpointer
+g_async_queue_pop (GAsyncQueue *queue)
+{
+    gpointer data = REAL (g_async_queue_pop) (queue);
+
+    __tsan_acquire (queue);
+    return data;
+}
+
+gpointer
+g_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout)
+{
+    gpointer data = REAL (g_async_queue_timeout_pop) (queue, timeout);
+
+    __tsan_acquire (queue);
+    return data;
+}
+
+gpointer
+g_async_queue_try_pop (GAsyncQueue *queue)
+{
+    gpointer data = REAL (g_async_queue_try_pop) (queue);
+
+    __tsan_acquire (queue);
+    return data;
+}
+
 /* Whoever drops the last reference comes after all who dropped theirs before. */
 static gpointer real_g_atomic_rc_box_release_full, real_g_atomic_ref_count_dec;
 
