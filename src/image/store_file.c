@@ -182,7 +182,10 @@ file_get (KnStore *base, const char *id, GError **error)
 
     int fd = openat (store->dir_fd, id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
-        kn_error_set (error, KN_ERROR_NOT_FOUND, "image '%s' has no bytes", id);
+        kn_error_public (error, KN_ERROR_NOT_FOUND,
+                         "The data of image %s is not in the image store any more; upload it again "
+                         "as a new image.",
+                         id);
     else if (fd < 0)
         kn_error_set_errno (error, errno, "cannot open image '%s'", id);
     return fd;

@@ -158,6 +158,20 @@ def test_upload_and_download(demo, cloud):
     assert demo.image.get("/images/%s/file" % image).status == 404
 
 
+def test_lost_data_is_named(admin, cloud):
+    """In the answer, and in the fault of a server that needs it."""
+    image = make(admin, b"\0" * 65536)
+    os.unlink(cloud.data + "/images/" + image)
+    lost = "The data of image %s is not in the image store" % image
+    assert lost in admin.image.get("/images/%s/file" % image).content.decode()
+    server = admin.compute.post("/servers", {"server": {"name": "l", "imageRef": image, "flavorRef": "1"}}).ok(202)["server"]["id"]
+    wait_for(lambda: admin.compute.get("/servers/" + server).ok(200)["server"]["status"] == "ERROR", 60, "an ERROR")
+    assert lost in admin.compute.get("/servers/" + server).ok(200)["server"]["fault"]["message"]
+    admin.compute.delete("/servers/" + server).ok(204)
+    guests.wait_gone(admin, server)
+    admin.image.delete("/images/" + image).ok(204)
+
+
 @pytest.mark.parametrize("spec,status,part", [
     ("bytes=0-9", 206, (0, 10)), ("bytes=10-", 206, (10, 1000)), ("bytes=-5", 206, (995, 1000)), ("bytes=0-0", 206, (0, 1)),
     ("bytes=990-5000", 206, (990, 1000)), ("bytes=-5000", 206, (0, 1000)), ("bytes=1000-", 416, None), ("bytes=5-4", 416, None),
