@@ -56,12 +56,18 @@ kn_args_take_flag (int *argc, char **argv, const char *name)
     return false;
 }
 
+static const char asked_for_help[] = "help is asked for";
+
 bool
 kn_args_check (int argc, char **argv, int min, int max, GError **error)
 {
     for (int i = 1; i < argc; i++) {
         if (!g_str_has_prefix (argv[i], "--"))
             continue;
+        if (strcmp (argv[i], "--help") == 0) {
+            kn_error_set (error, KN_ERROR_BAD_REQUEST, "%s", asked_for_help);
+            return false;
+        }
         kn_error_set (error, KN_ERROR_BAD_REQUEST, "there is no option '%s'", argv[i]);
         return false;
     }
@@ -75,6 +81,10 @@ kn_args_check (int argc, char **argv, int min, int max, GError **error)
 int
 kn_args_fail (const char *what, const char *usage, const GError *error)
 {
+    if (strcmp (error->message, asked_for_help) == 0) {
+        (void)printf ("usage: kilonova %s %s\n", what, usage);
+        return 0;
+    }
     (void)fprintf (stderr, "kilonova %s: %s\nusage: kilonova %s %s\n", what, error->message, what,
                    usage);
     return 2;

@@ -15,7 +15,8 @@ bool kn_args_take_flag (int *argc, char **argv, const char *name);
 /* What remains are @min to @max words besides argv[0], none beginning with "--". Errors: BAD_REQUEST. */
 bool kn_args_check (int argc, char **argv, int min, int max, GError **error);
 
-/* Prints "kilonova <what>: <message>" and how it is used on stderr; returns 2. */
+/* Prints "kilonova <what>: <message>" and how it is used on stderr; returns 2. Of "--help" (an error of kn_args_check()) only how it
+ * is used, on stdout; returns 0. */
 int kn_args_fail (const char *what, const char *usage, const GError *error);
 
 /* Columns of the terminal that standard output is (COLUMNS counts first); 0: it is none. */

@@ -57,6 +57,12 @@ def test_wrong_command_lines(here, words):
     assert done.returncode == 2 and "kilonova" in done.stderr and done.stdout == ""
 
 
+@pytest.mark.parametrize("words", [["explain"], ["clock"], ["server", "set"], ["server", "properties"], ["server", "upgrade-profile"]])
+def test_help_of_a_command(here, words):
+    done = run(here, *words, "--help", environment=here.env)
+    assert done.returncode == 0 and done.stdout.startswith("usage: kilonova " + " ".join(words)) and done.stderr == "", done
+
+
 def test_no_cloud_is_named(here, tmp_path):
     done = run(here, "explain", "x")
     assert done.returncode == 1 and "OS_CLOUD" in done.stderr
