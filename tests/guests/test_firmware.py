@@ -47,10 +47,11 @@ def state_files(server):
     """TPM state of the server that libvirt has, and its variable store."""
     folder = "/var/lib/libvirt/swtpm/" + server
     found = ["tpm"] if os.path.isdir(folder) and os.listdir(folder) else []
-    pool = guests.virsh("pool-list", "--name").split()
-    pool = [name for name in pool if name.endswith("-instances")][0]
-    guests.virsh("pool-refresh", pool)
-    volumes = guests.virsh("vol-list", pool)
+    volumes = ""
+    for pool in guests.virsh("pool-list", "--name").split():
+        if pool.endswith("-instances"):  # clouds of other tests have one each
+            guests.virsh("pool-refresh", pool)
+            volumes += guests.virsh("vol-list", pool)
     return found + (["store"] if server + "_VARS.fd" in volumes else [])
 
 
