@@ -19,7 +19,8 @@ DOMAIN = """<domain type='qemu'><name>{name}</name><metadata>
 <memory unit='MiB'>{memory}</memory><vcpu>{vcpus}</vcpu><os><type machine='pc'>hvm</type></os>
 <features>{features}</features><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{disk}'/>
 <target dev='vda' bus='virtio'/></disk><serial type='file'><source path='{log}'/></serial>{channel}
-<memballoon model='virtio'><stats period='2'/></memballoon></devices></domain>"""
+{balloon}</devices></domain>"""
+BALLOON = "<memballoon model='virtio'><stats period='2'/></memballoon>"
 CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
 
 
@@ -27,12 +28,12 @@ CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent
 def fixture_start(tmp_path):
     names = []
 
-    def start_guest(image, memory=64, vcpus=1, channel=CHANNEL, features="<acpi/>"):
+    def start_guest(image, memory=64, vcpus=1, channel=CHANNEL, features="<acpi/>", balloon=BALLOON):
         name = "measured-%d" % (len(names) + 1)
         disk, log, xml = tmp_path / (name + ".qcow2"), tmp_path / (name + ".log"), tmp_path / (name + ".xml")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", guests.image(image), str(disk)], check=True)
         xml.write_text(DOMAIN.format(name=name, memory=memory, vcpus=vcpus, disk=disk, log=log, channel=channel,
-                                     features=features))
+                                     features=features, balloon=balloon))
         guests.virsh("define", str(xml))
         guests.virsh("start", name)
         names.append(name)
@@ -58,6 +59,12 @@ def test_guest_in_which_all_is_well(start):
     assert not set(rules(name)) & {"vcpu-never-ran", "agent-silent", "balloon-silent", "agent-channel"}
 
 
+def repair_now(name, rule, folder):
+    done = subprocess.run([BINARY, "repair", "--apply", "--now", "--grace", "0", "--libvirt", QEMU_URI, "--server", name, "--rule", rule,
+                           "--journal", str(folder / "repairs")], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def said_cpus(log):
     return guests.facts(log.read_text(errors="replace")).get("KERNEL", [""])[-1].split()[1:3]
 
@@ -69,22 +76,47 @@ def test_guest_that_does_not_know_of_its_second_cpu(start, tmp_path):
     assert said_cpus(log) == ["1", "vcpus"]
     found = wait_for(lambda: (lambda r: r if "vcpu-never-ran" in r else None)(rules(name)), 120, "a CPU that never ran", pause=3)
     assert "acpi-missing" in found
-    done = subprocess.run([BINARY, "repair", "--apply", "--now", "--grace", "0", "--libvirt", QEMU_URI, "--server", name, "--rule",
-                           "acpi-missing", "--journal", str(tmp_path / "repairs")], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    repair_now(name, "acpi-missing", tmp_path)
     wait_for(lambda: said_cpus(log) == ["2", "vcpus"], 120, "two CPUs by the guest's own word")
     assert not set(rules(name)) & {"vcpu-never-ran", "acpi-missing"}
 
 
-def test_agent_without_a_channel(start):
-    name, _ = start("rtc", channel="")
+def answers(name):
+    return "return" in guests.virsh("qemu-agent-command", name, '{"execute":"guest-ping"}', check=False)
+
+
+def test_agent_without_a_channel(start, tmp_path):
+    """The agent runs and nobody can reach it; once it has a channel it answers."""
+    name, log = start("linux", memory=256, channel="")
+    wait_for(lambda: log.exists() and "READY" in log.read_text(errors="replace"), 90, "linux guest")
     found = rules(name)
-    assert "agent-channel" in found and "agent-silent" not in found
-    done = subprocess.run([BINARY, "repair", "--apply", "--now", "--grace", "0", "--libvirt", QEMU_URI, "--server", name, "--rule",
-                           "agent-channel", "--journal", os.environ["KILONOVA_LAB"] + "/repairs"], capture_output=True, text=True,
-                          timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "org.qemu.guest_agent.0" in guests.virsh("dumpxml", name) and "agent-channel" not in rules(name)
+    assert "agent-channel" in found and "agent-silent" not in found and not answers(name)
+    repair_now(name, "agent-channel", tmp_path)
+    wait_for(lambda: answers(name), 120, "the agent's own word")
+    assert not set(rules(name)) & {"agent-channel", "agent-silent"}
+
+
+def statistics(name):
+    """What the guest's balloon driver said: its time and by name what it counts."""
+    lines = [line.split() for line in guests.virsh("dommemstat", name).splitlines()]
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2}
+
+
+def test_balloon_that_nobody_asks(start, tmp_path):
+    """The guest has the driver, which speaks once when it starts; without a period its figures stay as old as that."""
+    name, log = start("linux", memory=256, balloon="<memballoon model='virtio'/>")
+    wait_for(lambda: log.exists() and "READY" in log.read_text(errors="replace"), 90, "linux guest")
+    said = statistics(name).get("last_update", 0)
+    time.sleep(6)
+    assert statistics(name).get("last_update", 0) == said
+    found = rules(name)
+    assert "balloon-period" in found and "balloon-silent" not in found
+    repair_now(name, "balloon-period", tmp_path)
+    wait_for(lambda: statistics(name).get("last_update", 0) > said, 120, "statistics of the guest's own")
+    now = statistics(name)["last_update"]
+    wait_for(lambda: statistics(name)["last_update"] > now, 30, "statistics that are renewed")
+    assert 0 < statistics(name)["unused"] < 256 * 1024
+    assert not set(rules(name)) & {"balloon-period", "balloon-silent"}
 
 
 @pytest.fixture(scope="module", name="servers")
