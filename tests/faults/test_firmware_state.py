@@ -21,7 +21,10 @@ def servers(make_cloud):
 
 @pytest.fixture(scope="module")
 def network(servers):
-    return servers.network()
+    made = servers.network()
+    yield made
+    # Its bridge and namespace would outlive the cloud, which is killed, and be found by the next tests.
+    servers.admin.network.delete("/networks/" + made).ok(204)
 
 
 @pytest.fixture(scope="module")

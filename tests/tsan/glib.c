@@ -110,6 +110,50 @@ g_async_queue_try_pop (GAsyncQueue *queue)
     return data;
 }
 
+/* What a pool's thread does comes after the push that asked for it and before the end of g_thread_pool_free(). */
+typedef struct {
+    GFunc work;
+    gpointer data;
+} Pool;
+
+static char pools; /* stands for all of them */
+static gpointer real_g_thread_pool_new, real_g_thread_pool_push, real_g_thread_pool_free;
+
+static void
+run_pooled (gpointer item, gpointer data)
+{
+    const Pool *pool = data;
+
+    __tsan_acquire (&pools);
+    pool->work (item, pool->data);
+    __tsan_release (&pools);
+}
+
+GThreadPool *
+g_thread_pool_new (GFunc work, gpointer data, gint max_threads, gboolean exclusive, GError **error)
+{
+    static GQueue kept = G_QUEUE_INIT; /* reachable for the leak checker */
+    Pool *pool = g_new (Pool, 1);
+
+    *pool = (Pool){ work, data };
+    g_queue_push_tail (&kept, pool);
+    return REAL (g_thread_pool_new) (run_pooled, pool, max_threads, exclusive, error);
+}
+
+gboolean
+g_thread_pool_push (GThreadPool *pool, gpointer data, GError **error)
+{
+    __tsan_release (&pools);
+    return REAL (g_thread_pool_push) (pool, data, error);
+}
+
+void
+g_thread_pool_free (GThreadPool *pool, gboolean immediate, gboolean wait)
+{
+    REAL (g_thread_pool_free) (pool, immediate, wait);
+    __tsan_acquire (&pools);
+}
+
 /* Whoever drops the last reference comes after all who dropped theirs before. */
 static gpointer real_g_atomic_rc_box_release_full, real_g_atomic_ref_count_dec;
 
