@@ -224,7 +224,8 @@ def bench(make_cloud, lab):
 
 
 def passed_points(bench, operation):
-    """The fault points that one undisturbed run of the operation passes, in order."""
+    """The fault points that one undisturbed run of the operation passes, in order. Setting a guest's time belongs to a resume and goes
+    on for a minute, so that it may fall into the next operation's run, too."""
     server = bench.subject(operation)
     listing = os.path.join(bench.folder, "points-" + operation)
     bench.cloud.restart(environment={"KILONOVA_FAULT_LIST": listing})
@@ -233,7 +234,8 @@ def passed_points(bench, operation):
     bench.cloud.restart()
     bench.clean(server)
     with open(listing, encoding="ascii") as f:
-        return list(dict.fromkeys(line.strip() for line in f))
+        points = list(dict.fromkeys(line.strip() for line in f))
+    return [point for point in points if operation == "resume" or "set-time" not in point]
 
 
 def killed_at_start(bench, fault):
